@@ -1,0 +1,1 @@
+"""Origins in the database: the optional app ``django_cors_policy.allowlist``."""

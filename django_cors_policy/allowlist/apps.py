@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from django.apps import AppConfig
+from django.apps import apps as global_apps
+from django.apps.registry import Apps
+from django.db import router
+from django.db.models.signals import post_migrate
+
+
+class AllowlistConfig(AppConfig):
+    """Plugs the rows of the database into the policies."""
+
+    name = "django_cors_policy.allowlist"
+    label = "cors_policy_allowlist"
+    verbose_name = "CORS allowlist"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django_cors_policy import sources
+
+        from . import checks, snapshot  # noqa: F401
+
+        sources.plug_in(snapshot.allowlist)
+        # Also after flush, which empties the table: the row had better be there before two write.
+        post_migrate.connect(_make_token, sender=self)
+
+
+def _make_token(*, using: str, apps: Apps = global_apps, **kwargs: Any) -> None:
+    from .models import Freshness, touch
+
+    if router.allow_migrate_model(using, Freshness):
+        # Not after "migrate cors_policy_allowlist zero": then there is no table any more.
+        with contextlib.suppress(LookupError):
+            apps.get_model("cors_policy_allowlist", "Freshness")
+            touch(using)

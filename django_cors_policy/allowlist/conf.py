@@ -1,0 +1,86 @@
+"""``settings.CORS_ALLOWLIST``, read once for each change of settings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+
+from django_cors_policy.exceptions import PolicyError, PolicyErrors
+from django_cors_policy.policy import did_you_mean
+
+SETTING = "CORS_ALLOWLIST"
+
+
+@dataclass(frozen=True)
+class AllowlistSettings:
+    """How the allowlist stays fresh; all in seconds.
+
+    ``refresh_seconds``: how often each process asks whether anything changed; 0 asks on every
+    cross-origin request, on the request's own connection. ``full_reload_seconds``: how often all
+    rows are read though nothing seems to have changed, for changes made by raw SQL.
+    ``first_wait_seconds``: how long the first requests of a process may wait for the first rows.
+    """
+
+    refresh_seconds: float = 5
+    full_reload_seconds: float = 300
+    first_wait_seconds: float = 5
+
+
+def compile_settings(config: object) -> AllowlistSettings:
+    """Compile the value of ``CORS_ALLOWLIST``. Raises ``PolicyErrors`` (E021)."""
+    if not isinstance(config, Mapping):
+        error = PolicyError(
+            config, "is not a dictionary", "Write {'REFRESH_SECONDS': 5}.", id="E021", key=SETTING
+        )
+        raise PolicyErrors([error])
+    known = {field.name.upper(): field.name for field in fields(AllowlistSettings)}
+    values: dict[str, float] = {}
+    errors = []
+    for key, value in config.items():
+        if key not in known:
+            error = PolicyError(
+                key, "is no key of it", did_you_mean(key, known), id="E021", key=SETTING
+            )
+            errors.append(error)
+        elif (
+            isinstance(value, bool)
+            or not isinstance(value, (int, float))
+            or not 0 <= value < math.inf
+        ):
+            error = PolicyError(
+                value,
+                "is not a number of seconds",
+                "Write a number, 0 or more.",
+                id="E021",
+                key=f"{SETTING}[{key!r}]",
+            )
+            errors.append(error)
+        else:
+            values[known[key]] = value
+    if errors:
+        raise PolicyErrors(errors)
+    return AllowlistSettings(**values)
+
+
+_settings: AllowlistSettings | None = None
+
+
+def allowlist_settings() -> AllowlistSettings:
+    """The settings in force. Raises ``PolicyErrors`` (an ``ImproperlyConfigured``)."""
+    global _settings
+    if _settings is None:
+        _settings = compile_settings(getattr(settings, SETTING, {}))
+    return _settings
+
+
+@receiver(setting_changed)
+def _forget_settings(*, setting: str, **kwargs: Any) -> None:
+    global _settings
+    if setting == SETTING:
+        _settings = None

@@ -1,0 +1,217 @@
+"""Forms for rows: one at a time, or many from a paste."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_cors_policy.conf import DEFAULT_ALIAS
+from django_cors_policy.policy import Policy
+
+from .models import AllowedOrigin, as_people_write, parse_row
+from .states import Standing, Wildcards, allowed_by_settings, judge, known_policies
+
+# SQLite takes no more than 999 values in one query everywhere.
+MOST_ORIGINS = 500
+LONGEST_PASTE = 200_000
+
+_BYTE_ORDER_MARK = "\ufeff"
+_COMMENT = re.compile(r"(?:^|\s)#.*")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def describe_policy(policy: Policy) -> str:
+    """A policy in a few words, to choose by."""
+    if policy.paths:
+        paths = [path if isinstance(path, str) else path.pattern for path in policy.paths]
+        where = ", ".join(paths[:2])
+        if len(paths) > 2:
+            where = _("%(paths)s and more") % {"paths": where}
+    elif policy.paths is None and policy.alias == DEFAULT_ALIAS:
+        where = _("everywhere else")
+    else:
+        where = _("where a decorator asks for it")
+    who = _("any origin, ") if policy.any_origin else ""
+    credentials = _("with credentials") if policy.allow_credentials else _("without credentials")
+    return f"{policy.alias} ({where}; {who}{credentials})"
+
+
+def policy_choices(current: str = "") -> list[tuple[str, str]]:
+    """The policies of settings, and the ``current`` one, which may be none of them."""
+    policies = known_policies()
+    choices = [(alias, describe_policy(policy)) for alias, policy in policies.items()]
+    if current not in ("", *policies):
+        missing = _("%(policy)s (no longer in CORS_POLICIES)") % {"policy": current}
+        choices.insert(0, (current, missing))
+    return choices
+
+
+class _PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Offers the policies to choose from. Whatever else is sent, the model refuses by name."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "policy" in self.fields:
+            current = self.instance.policy if self.instance.pk is not None else ""
+            self.fields["policy"].widget = forms.Select(choices=policy_choices(current))
+
+
+class AllowedOriginForm(_PolicyForm):
+    """One row. Its origin is shown as people write it, and kept as browsers send it."""
+
+    class Meta:
+        model = AllowedOrigin
+        fields = ("policy", "origin", "allow_credentials", "is_enabled", "expires_at", "note")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "origin" in self.fields:
+            self.initial["origin"] = as_people_write(self.initial.get("origin", ""))
+            self.fields["origin"].widget.attrs |= {
+                "autocapitalize": "off",
+                "autocomplete": "off",
+                "class": "vLargeTextField",
+                "inputmode": "url",
+                "placeholder": "https://app.example.com",
+                "spellcheck": "false",
+            }
+
+
+@dataclass
+class Line:
+    """One line of a paste, and what becomes of it."""
+
+    number: int
+    text: str
+    row: AllowedOrigin
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def standing(self) -> Standing:
+        return judge(self.row)
+
+
+@dataclass
+class Plan:
+    """What adding a paste would do."""
+
+    additions: list[Line] = field(default_factory=list)
+    existing: list[Line] = field(default_factory=list)
+    duplicates: list[Line] = field(default_factory=list)
+    refused: list[Line] = field(default_factory=list)
+
+
+class AddManyForm(_PolicyForm):
+    """Many rows that differ in origin and note."""
+
+    origins = forms.CharField(
+        label=gettext_lazy("Origins"),
+        max_length=LONGEST_PASTE,
+        strip=False,  # or the numbers of lines would not be those of the text area
+        widget=forms.Textarea(
+            attrs={
+                "autocapitalize": "off",
+                "autocomplete": "off",
+                "class": "vLargeTextField",
+                "placeholder": "https://app.example.com\nhttps://*.example.org  # all below it",
+                "rows": 12,
+                "spellcheck": "false",
+                "wrap": "off",
+            }
+        ),
+        help_text=gettext_lazy(
+            "One a line, at most %(limit)s. What stands behind an origin on its line is its note, "
+            "in place of the note below; from “#” on a line is a comment."
+        )
+        % {"limit": MOST_ORIGINS},
+        error_messages={
+            "max_length": gettext_lazy(
+                "This is too long: %(show_value)s characters, and %(limit_value)s is the limit. "
+                "Add the origins in several goes."
+            )
+        },
+    )
+
+    class Meta:
+        model = AllowedOrigin
+        fields = ("policy", "allow_credentials", "expires_at", "note")
+
+    def clean_origins(self) -> str:
+        text: str = self.cleaned_data["origins"]
+        count = sum(1 for _line in _read_lines(text))
+        if count == 0:
+            raise ValidationError(_("There are only comments. Write one origin a line."))
+        if count > MOST_ORIGINS:
+            message = _(
+                "These are %(count)s origins, and %(limit)s is the limit. Add them in several goes."
+            )
+            raise ValidationError(message % {"count": count, "limit": MOST_ORIGINS})
+        return text
+
+    def plan(self, using: str) -> Plan:
+        """What would become of each line, as things are in the database ``using``."""
+        plan = Plan()
+        lines = []
+        first_with: dict[str, Line] = {}
+        for number, text, note in _read_lines(self.cleaned_data["origins"]):
+            line = Line(number, text, self._make_row(text, note))
+            try:
+                line.row.full_clean(validate_unique=False, validate_constraints=False)
+            except ValidationError as error:
+                line.remarks += error.messages
+                plan.refused.append(line)
+                continue
+            first = first_with.setdefault(line.row.origin, line)
+            if first is line:
+                lines.append(line)
+            else:
+                line.remarks.append(_("As line %(number)s.") % {"number": first.number})
+                plan.duplicates.append(line)
+        policy = self.cleaned_data["policy"]
+        rows = AllowedOrigin.objects.using(using).filter(policy=policy, origin__in=first_with)
+        # Some databases compare without regard to case, and would refuse the row.
+        existing = {row.origin.lower(): row for row in rows}
+        for line in lines:
+            if row := existing.get(line.row.origin):
+                line.row = row
+                plan.existing.append(line)
+            else:
+                plan.additions.append(line)
+        _remark_on(plan.additions, known_policies()[policy])
+        return plan
+
+    def _make_row(self, origin: str, note: str) -> AllowedOrigin:
+        data = self.cleaned_data
+        return AllowedOrigin(
+            policy=data["policy"],
+            origin=origin,
+            allow_credentials=data["allow_credentials"],
+            expires_at=data["expires_at"],
+            note=note or data["note"],
+        )
+
+
+def _read_lines(text: str) -> Iterator[tuple[int, str, str]]:
+    """Number, origin and note of each line that holds any."""
+    for number, whole in enumerate(text.splitlines(), 1):
+        line = _COMMENT.sub("", whole.removeprefix(_BYTE_ORDER_MARK)).strip()
+        if not line:
+            continue
+        origin, note = (*line.split(maxsplit=1), "")[:2]
+        # A second origin is not lost as the note of the first.
+        yield (number, line, "") if _ORIGIN.match(note) else (number, origin, note)
+
+
+def _remark_on(additions: Iterable[Line], policy: Policy) -> None:
+    wildcards = Wildcards.over([line.row for line in additions], policy)
+    for line in additions:
+        reason = allowed_by_settings(policy, parse_row(line.row.origin))
+        if reason := reason or wildcards.reason_against(line.row):
+            line.remarks.append(_("Changes nothing: %(reason)s") % {"reason": reason})

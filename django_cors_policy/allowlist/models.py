@@ -1,0 +1,325 @@
+"""Rows that add origins to a policy, and the token that tells when they changed."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import idna
+from django.core.exceptions import ValidationError
+from django.db import connections, models, router, transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from django_cors_policy import fetch
+from django_cors_policy.conf import DEFAULT_ALIAS, policy_book
+from django_cors_policy.exceptions import PolicyError, PolicyErrors
+from django_cors_policy.origins import (
+    MAX_ORIGIN_LENGTH,
+    OriginPattern,
+    parse_origin,
+    split_origin,
+)
+from django_cors_policy.policy import Policy, credential_problems, did_you_mean
+
+# Room for the wildcards, which no origin has.
+MAX_PATTERN_LENGTH = MAX_ORIGIN_LENGTH + len("*.")
+
+
+def parse_row(text: str) -> OriginPattern | str:
+    """The origin of a row: an exact origin, a wildcard, or ``"null"``. Raises ``PolicyError``."""
+    return text if text == fetch.NULL else parse_origin(text)
+
+
+def read_row(origin: str) -> OriginPattern | str:
+    """The origin of a row that is in the table already.
+
+    Most rows are exact https origins. They need no more than a look, and stay strings: a million of
+    them are to fit into memory. Raises ``PolicyError`` for what was written around the field.
+    """
+    if origin.startswith("https://") and split_origin(origin):
+        return origin
+    entry = parse_row(origin)
+    if str(entry) != origin:
+        raise PolicyError(
+            origin, "is not written as browsers send it", "Open the row and save it.", id="E005"
+        )
+    return entry
+
+
+def row_problems(
+    entry: OriginPattern | str, policy: Policy, allow_credentials: bool
+) -> list[PolicyError]:
+    """Why ``policy`` would refuse the row: what settings would refuse, by the same rules."""
+    if not (policy.allow_credentials and allow_credentials):
+        return []
+    return [] if is_plain(entry) else list(credential_problems(entry, policy.accept_risks))
+
+
+def is_plain(entry: OriginPattern | str) -> bool:
+    """Whether ``read_row`` gave an exact https origin, with which nothing can be wrong."""
+    return isinstance(entry, str) and entry != fetch.NULL
+
+
+def as_people_write(origin: str) -> str:
+    """An origin with its host in Unicode, for people to read."""
+    try:
+        pattern = parse_origin(origin)
+        host = idna.decode(pattern.host) if "xn--" in pattern.host else pattern.host
+    except (PolicyError, idna.IDNAError):
+        return origin
+    return str(OriginPattern(pattern.scheme, host, pattern.port, pattern.subdomains))
+
+
+class OriginField(models.CharField):  # type: ignore[type-arg]
+    """An origin or wildcard, kept as browsers send it, whichever way it was written."""
+
+    def to_python(self, value: Any) -> Any:
+        """Normalise. Raises ``ValidationError`` with reason and hint."""
+        value = super().to_python(value)
+        if not value:
+            return value
+        try:
+            return str(parse_row(value.strip()))
+        except PolicyError as error:
+            raise ValidationError(f"{error.message} {error.hint}", code="origin") from error
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Normalise what can be; the rest is kept, and shown as unreadable."""
+        # Not CharField's, which calls to_python and would raise.
+        value = super(models.CharField, self).get_prep_value(value)
+        try:
+            return str(parse_row(value)) if isinstance(value, str) and value else value
+        except PolicyError:
+            return value
+
+
+class AllowedOriginQuerySet(models.QuerySet["AllowedOrigin"]):
+    """Bulk operations that other processes hear of, as they hear of ``save()``."""
+
+    def update(self, **kwargs: Any) -> int:
+        """As Django's; ``updated_at`` moves. ``bulk_update`` comes here too."""
+        kwargs.setdefault("updated_at", timezone.now())
+        with self._one_change():
+            return super().update(**kwargs)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """As Django's."""
+        with self._one_change():
+            return super().delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def bulk_create(
+        self, objs: Iterable[AllowedOrigin], *args: Any, **kwargs: Any
+    ) -> list[AllowedOrigin]:
+        """As Django's."""
+        with self._one_change():
+            return super().bulk_create(objs, *args, **kwargs)
+
+    def _one_change(self) -> contextlib.AbstractContextManager[None]:
+        self._for_write = True
+        return one_change(self.db)
+
+
+class AllowedOrigin(models.Model):
+    """One origin, or a wildcard over several, that a policy allows besides its settings."""
+
+    policy = models.CharField(
+        _("policy"),
+        max_length=100,
+        default=DEFAULT_ALIAS,
+        help_text=_("The policy in CORS_POLICIES that the origin is added to."),
+    )
+    origin = OriginField(
+        _("origin"),
+        max_length=MAX_PATTERN_LENGTH,
+        help_text=_(
+            "Where the page comes from that calls this server: https://app.example.com, or "
+            "https://*.example.com for all names below example.com, or http://localhost:* for "
+            "any port. No path, no trailing slash."
+        ),
+    )
+    allow_credentials = models.BooleanField(
+        _("allow credentials"),
+        default=True,
+        help_text=_(
+            "Whether pages from there may send cookies and logins, where the policy allows that. "
+            "It can only take away: a policy without credentials stays without."
+        ),
+    )
+    is_enabled = models.BooleanField(
+        _("enabled"),
+        default=True,
+        help_text=_("Untick to keep the row without any effect."),
+    )
+    expires_at = models.DateTimeField(
+        _("expires at"),
+        null=True,
+        blank=True,
+        help_text=_("From then on the row has no effect. Empty: never."),
+    )
+    note = models.CharField(
+        _("note"),
+        max_length=200,
+        blank=True,
+        help_text=_("Whose origin it is, and who asked for it."),
+    )
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    updated_at = models.DateTimeField(_("updated at"), auto_now=True)
+
+    objects = AllowedOriginQuerySet.as_manager()
+
+    class Meta:
+        """Unique per policy and origin."""
+
+        verbose_name = _("allowed origin")
+        verbose_name_plural = _("allowed origins")
+        ordering = ("policy", "origin")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("policy", "origin"),
+                name="cors_policy_allowlist_unique",
+                violation_error_message=_("This policy has a row for this origin already."),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return as_people_write(self.origin)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """As Django's, in one transaction with the token that tells of it."""
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with one_change(using):
+            super().save(*args, **kwargs)
+
+    save.alters_data = True  # type: ignore[attr-defined]
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """As Django's, in one transaction with the token that tells of it."""
+        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        with one_change(using):
+            return super().delete(*args, **kwargs)
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+
+    def clean(self) -> None:
+        """Refuse what settings would refuse, with the same hints."""
+        super().clean()
+        try:
+            policies = policy_book().policies
+        except PolicyErrors as error:
+            raise ValidationError(
+                {"policy": _("CORS_POLICIES is wrong: %(errors)s") % {"errors": error}}
+            ) from error
+        policy = policies.get(self.policy)
+        if policy is None:
+            hint = did_you_mean(self.policy, policies)
+            message = _("%(policy)r is no policy in CORS_POLICIES. %(hint)s")
+            raise ValidationError(
+                {"policy": message % {"policy": self.policy, "hint": hint}}, code="unknown"
+            )
+        try:
+            entry = parse_row(self.origin or "")
+        except PolicyError:
+            return  # the field has said so
+        problems = row_problems(entry, policy, self.allow_credentials)
+        if problems:
+            raise ValidationError(
+                {"origin": [f"{problem.message} {problem.hint}" for problem in problems]}
+            )
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether ``expires_at`` has passed."""
+        return self.expires_at is not None and self.expires_at <= timezone.now()
+
+    def extend(self, by: datetime.timedelta) -> None:
+        """Move ``expires_at``, from now on if it has passed; a row without it stays so."""
+        if self.expires_at is not None:
+            start = max(self.expires_at, timezone.now())
+            # Near the year 9999 there is no more to add.
+            with contextlib.suppress(OverflowError):
+                self.expires_at = start + by
+
+
+class Freshness(models.Model):
+    """One row whose token is another after each change of the allowlist.
+
+    Processes compare it for equality, not for order: after a rollback or a restored backup it is
+    different as well.
+    """
+
+    token = models.CharField(max_length=32)
+
+    objects: models.Manager[Freshness] = models.Manager()
+
+    class Meta:
+        """Nobody's to edit."""
+
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.token
+
+
+FRESHNESS_ID = 1
+
+
+@contextlib.contextmanager
+def one_change(using: str) -> Iterator[None]:
+    """A transaction with another token at its end, and this process up to date after it.
+
+    The token comes first: whoever writes waits for it before any row, so no two wait for each
+    other.
+    """
+    with transaction.atomic(using=using, savepoint=False):
+        touch(using)
+        yield
+
+
+def touch(using: str) -> None:
+    """Change the token as part of the transaction, and have this process catch up after it.
+
+    On each write, not once in a transaction: who reads on the same connection in between (a test
+    does) has taken the token for what it saw.
+    """
+    token = uuid.uuid4().hex
+    row = Freshness.objects.using(using).filter(pk=FRESHNESS_ID)
+    # Not update_or_create, which on MariaDB locks the gap where the row is not: a deadlock for two.
+    if not row.update(token=token):
+        Freshness.objects.using(using).bulk_create(
+            [Freshness(pk=FRESHNESS_ID, token=token)], ignore_conflicts=True
+        )
+        row.update(token=token)
+    # Once is enough here. The callback goes with a savepoint that is rolled back.
+    if not any(func is _catch_up for _, func, *_ in connections[using].run_on_commit):
+        transaction.on_commit(_catch_up, using=using)
+
+
+def _catch_up() -> None:
+    from .snapshot import allowlist
+
+    allowlist.catch_up()
+
+
+@receiver(post_save, sender=AllowedOrigin)
+def _touch_after_loading_rows(*, using: str, raw: bool, **kwargs: Any) -> None:
+    # loaddata does not call save().
+    if raw:
+        touch(using)
+
+
+@receiver(post_save, sender=Freshness)
+def _touch_after_loading_the_token(*, using: str, raw: bool, **kwargs: Any) -> None:
+    # A fixture may bring an old token beside rows that were never together with it.
+    if raw:
+        Freshness.objects.using(using).filter(pk=FRESHNESS_ID).update(token=uuid.uuid4().hex)

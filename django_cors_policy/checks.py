@@ -1,0 +1,357 @@
+"""System checks: everything that is wrong with the configuration, and what probably is.
+
+Errors come from compiling policies (``E001`` to ``E017``) and from decorators (``E019``, ``E020``);
+what stands here finds the mistakes around them. Every id is documented in ``docs/checks.rst`` and
+never reused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
+
+from . import fetch, patterns
+from .conf import DEFAULT_ALIAS, SETTING, PolicyBook, policy_book
+from .decorators import DecoratorPlace
+from .exceptions import PolicyError, PolicyErrors, short_repr
+from .inspection import find_hidden_mark, walk_urls
+from .middleware import CorsPolicyMiddleware
+from .origins import Entry, OriginPattern
+from .policy import Place, Policy
+from .resolution import declarations, derive_policy
+from .sites import is_loopback, registrable_domain
+
+MIDDLEWARE = f"{CorsPolicyMiddleware.__module__}.{CorsPolicyMiddleware.__qualname__}"
+CSRF_MIDDLEWARE = "django.middleware.csrf.CsrfViewMiddleware"
+
+# Middleware that can answer before the view does, and what its answer would lack.
+ANSWERING_MIDDLEWARE = {
+    "django.contrib.auth.middleware.AuthenticationMiddleware": "it needs the session",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware": "it redirects to the login page",
+    "django.contrib.auth.middleware.RemoteUserMiddleware": "it needs the session",
+    "django.contrib.sessions.middleware.SessionMiddleware": "it can refuse a request (400)",
+    "django.middleware.cache.FetchFromCacheMiddleware": "it answers from the cache",
+    "django.middleware.common.CommonMiddleware": "it redirects (APPEND_SLASH)",
+    CSRF_MIDDLEWARE: "it refuses requests (403)",
+    "django.middleware.http.ConditionalGetMiddleware": "it answers 304",
+    "django.middleware.locale.LocaleMiddleware": "it redirects to a language",
+    "whitenoise.middleware.WhiteNoiseMiddleware": "it serves files",
+}
+SECURITY_MIDDLEWARE = "django.middleware.security.SecurityMiddleware"
+
+# django-cors-headers' settings -> where their meaning lives here.
+LEFTOVERS = {
+    "CORS_ALLOWED_ORIGINS": "ALLOW_ORIGINS",
+    "CORS_ALLOWED_ORIGIN_REGEXES": "ALLOW_ORIGINS, as re.compile(...)",
+    "CORS_ALLOW_ALL_ORIGINS": "ALLOW_ORIGINS: ['*']",
+    "CORS_ALLOW_CREDENTIALS": "ALLOW_CREDENTIALS",
+    "CORS_ALLOW_HEADERS": "ALLOW_HEADERS",
+    "CORS_ALLOW_METHODS": "ALLOW_METHODS",
+    "CORS_ALLOW_PRIVATE_NETWORK": "ALLOW_PRIVATE_NETWORK",
+    "CORS_EXPOSE_HEADERS": "EXPOSE_HEADERS",
+    "CORS_ORIGIN_ALLOW_ALL": "ALLOW_ORIGINS: ['*']",
+    "CORS_ORIGIN_REGEX_WHITELIST": "ALLOW_ORIGINS, as re.compile(...)",
+    "CORS_ORIGIN_WHITELIST": "ALLOW_ORIGINS",
+    "CORS_PREFLIGHT_MAX_AGE": "MAX_AGE",
+    "CORS_REPLACE_HTTPS_REFERER": "nothing: Django's CSRF_TRUSTED_ORIGINS does it",
+    "CORS_URLS_REGEX": "PATHS",
+}
+
+
+@register(Tags.security)
+def check_policies(**kwargs: Any) -> list[CheckMessage]:
+    """E001 to E017: what keeps the policies from being compiled."""
+    try:
+        policy_book()
+    except PolicyErrors as refused:
+        return [as_message(error) for error in refused.errors]
+    return []
+
+
+@register(Tags.security)
+def check_setup(**kwargs: Any) -> list[CheckMessage]:
+    """W001 to W005: what keeps the policies from doing anything."""
+    return [*_missing_setting(), *_middleware_problems(), *_leftovers()]
+
+
+@register(Tags.security)
+def check_usefulness(**kwargs: Any) -> list[CheckMessage]:
+    """W006, W007, W011 to W013: what a policy allows beside, or short of, what was meant."""
+    messages = [
+        warning
+        for place, policy in _policies()
+        for warning in (*_csrf_header(place, policy), *_pattern_problems(place, policy))
+    ]
+    return [*messages, *_idle_policies()]
+
+
+@register(Tags.urls)
+def check_views(**kwargs: Any) -> list[CheckMessage]:
+    """E019, E020 and W010, and the errors of policies that decorators make, each with its view."""
+    book = _book()
+    if book is None or not hasattr(settings, "ROOT_URLCONF"):
+        return []
+    messages: list[CheckMessage] = []
+    for declaration, on in declarations():
+        try:
+            derive_policy(book, declaration, on)
+        except PolicyErrors as refused:
+            messages += map(as_message, refused.errors)
+    for route in walk_urls(get_resolver().url_patterns):
+        messages += _hidden_decorator(route.pattern.callback)
+    # A view may stand in the URLconf more than once.
+    return list({str(message): message for message in messages}.values())
+
+
+@register(Tags.security, deploy=True)
+def check_cookies(**kwargs: Any) -> list[CheckMessage]:
+    """W008 and W009: cookies that browsers will not send to this site from an allowed origin."""
+    return [warning for place, policy in _policies() for warning in _cookie_problems(place, policy)]
+
+
+def as_message(error: PolicyError) -> CheckMessage:
+    return Error(
+        error.message, hint=error.hint, obj=error.key or None, id=f"django_cors_policy.{error.id}"
+    )
+
+
+def _hidden_decorator(view: Any) -> Iterator[CheckMessage]:
+    if (hidden := find_hidden_mark(view)) is not None:
+        error = hidden.error()
+        if hidden.is_certain:
+            yield as_message(error)
+        else:
+            yield _warning(10, error.key, error.message, error.hint)
+
+
+def _book() -> PolicyBook | None:
+    """The policies, or None where they do not compile: then the errors come first."""
+    try:
+        return policy_book()
+    except PolicyErrors:
+        return None
+
+
+def _policies() -> Iterator[tuple[Place, Policy]]:
+    """Every policy of settings and of decorators, with its place."""
+    book = _book()
+    if book is None:
+        return
+    for alias, policy in book.policies.items():
+        yield Place(alias), policy
+    for declaration, on in declarations() if hasattr(settings, "ROOT_URLCONF") else ():
+        if declaration.overrides:
+            with contextlib.suppress(PolicyErrors):  # check_views has said it
+                place = DecoratorPlace(declaration.alias, declaration.name, on)
+                yield place, derive_policy(book, declaration, on)
+
+
+def _idle_policies() -> Iterator[Warning]:
+    book = _book()
+    if book is None or not hasattr(settings, "ROOT_URLCONF"):
+        return
+    named = {declaration.alias for declaration, _ in declarations()}
+    for alias, policy in book.policies.items():
+        if policy.paths is None and alias != DEFAULT_ALIAS and alias not in named:
+            hint = f"Give it PATHS, decorate a view with @cors_policy({alias!r}), or delete it."
+            if DEFAULT_ALIAS not in book.policies:
+                hint += f" The policy for all other paths is called {DEFAULT_ALIAS!r}."
+            yield _warning(
+                12,
+                str(Place(alias)),
+                "The policy governs nothing: it has no PATHS, and no decorator in the URLconf "
+                "names it.",
+                hint,
+            )
+
+
+def _warning(number: int, place: str, message: str, hint: str) -> Warning:
+    return Warning(message, hint=hint, obj=place, id=f"django_cors_policy.W{number:03}")
+
+
+def _missing_setting() -> Iterator[Warning]:
+    if not hasattr(settings, SETTING):
+        yield _warning(
+            1,
+            SETTING,
+            "The setting is missing, so no other origin is allowed anywhere.",
+            f"Write {SETTING} = {{'default': {{'ALLOW_ORIGINS': ['https://app.example.com']}}}}.",
+        )
+
+
+def _middleware_problems() -> Iterator[Warning]:
+    ours = None
+    for index, path in enumerate(settings.MIDDLEWARE):
+        if _is(path, MIDDLEWARE):
+            if ours is None:
+                ours = index
+            else:
+                yield _warning(
+                    3,
+                    f"MIDDLEWARE[{index}]",
+                    f"{path!r} stands there a second time.",
+                    f"Leave it out; MIDDLEWARE[{ours}] does the work.",
+                )
+        elif path == "corsheaders.middleware.CorsMiddleware":
+            yield _warning(
+                3,
+                f"MIDDLEWARE[{index}]",
+                f"{path!r} answers cross-origin requests too, by other rules.",
+                "Leave one of the two out.",
+            )
+    if ours is None:
+        yield _warning(
+            2,
+            "MIDDLEWARE",
+            f"{MIDDLEWARE!r} is missing, so the policies have no effect.",
+            "Put it first in MIDDLEWARE.",
+        )
+    for index, path in enumerate(settings.MIDDLEWARE[:ours] if ours else ()):
+        for answering, why in _answering():
+            if _is(path, answering):
+                yield _warning(
+                    4,
+                    f"MIDDLEWARE[{index}]",
+                    f"{path!r} stands before {MIDDLEWARE!r} and can answer without it: {why}. "
+                    "Browsers then see no CORS headers.",
+                    f"Move {MIDDLEWARE!r} to the top of MIDDLEWARE.",
+                )
+                break
+
+
+def _answering() -> Iterator[tuple[str, str]]:
+    yield from ANSWERING_MIDDLEWARE.items()
+    if settings.SECURE_SSL_REDIRECT:
+        # Without the redirect it only adds headers. A preflight must not be redirected:
+        # https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7 wants an ok status.
+        yield SECURITY_MIDDLEWARE, "it redirects to https"
+
+
+def _is(path: str, known: str) -> bool:
+    """Whether a middleware is the known one or a subclass of it."""
+    if path == known:
+        return True
+    try:
+        middleware = import_string(path)
+    except Exception:  # noqa: BLE001 -- whatever it raises, Django says it when it loads it
+        return False
+    bases = getattr(middleware, "__mro__", ())
+    return known in (f"{base.__module__}.{base.__qualname__}" for base in bases)
+
+
+def _leftovers() -> Iterator[Warning]:
+    for name, meaning in LEFTOVERS.items():
+        if hasattr(settings, name):
+            yield _warning(
+                5,
+                name,
+                "The setting is django-cors-headers'; nothing reads it here.",
+                f"Say it in {SETTING}: {meaning}. Then delete the setting.",
+            )
+
+
+def _csrf_header(place: Place, policy: Policy) -> Iterator[Warning]:
+    header = settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-").lower()
+    if (
+        policy.allow_credentials
+        and not {header, fetch.WILDCARD} & set(policy.allow_headers)
+        and any(_is(path, CSRF_MIDDLEWARE) for path in settings.MIDDLEWARE)
+    ):
+        yield _warning(
+            6,
+            place.locate("ALLOW_HEADERS"),
+            f"Credentials are allowed and {header!r} is not, so no script on an allowed origin can "
+            "send Django's CSRF token in that header.",
+            f"Add {header!r}; if no view of this policy is CSRF-protected, silence this check.",
+        )
+
+
+def _pattern_problems(place: Place, policy: Policy) -> Iterator[Warning]:
+    for index, entry in enumerate(policy.origins):
+        if not isinstance(entry, re.Pattern):
+            continue
+        if not patterns.samples(entry):
+            yield _warning(
+                11,
+                place.locate("ALLOW_ORIGINS", index),
+                f"No origin was found that {short_repr(entry)} matches, so it could not be tried.",
+                "Origins are lower-case, with neither path nor trailing slash. If the pattern is "
+                "right, silence this check; a list of origins or a wildcard is easier to trust.",
+            )
+        if patterns.is_slow(entry):
+            yield _warning(
+                13,
+                place.locate("ALLOW_ORIGINS", index),
+                f"{short_repr(entry)} takes very long for some origins that it does not match.",
+                "A stranger can send such origins all day. Let no repetition stand inside of "
+                "another, or write a wildcard such as 'https://*.example.com'.",
+            )
+        elif found := patterns.neighbour(entry):
+            meant, other, why = found
+            yield _warning(
+                7,
+                place.locate("ALLOW_ORIGINS", index),
+                f"{short_repr(entry)} matches {meant!r}, and {other!r} as well: {why}.",
+                r"Escape each dot of the name (\.), and let the name end the pattern; or write a "
+                "wildcard such as 'https://*.example.com', which does both.",
+            )
+
+
+def _cookie_problems(place: Place, policy: Policy) -> Iterator[Warning]:
+    if not policy.allow_credentials:
+        return
+    cross_site = _cross_site_origin(policy)
+    if cross_site is None:
+        return
+    samesite = settings.SESSION_COOKIE_SAMESITE
+    # Django takes any case. Without the attribute (False), Chromium acts as if it were Lax.
+    is_kept_back = not samesite or samesite.lower() != "none"
+    where = place.locate("ALLOW_CREDENTIALS")
+    fine = (
+        "If that origin and this server are one site (same scheme, same registrable name), all is "
+        "well: name this server's hosts in ALLOWED_HOSTS, or silence this check."
+    )
+    if is_kept_back:
+        yield _warning(
+            8,
+            where,
+            f"Pages on {cross_site!r} may send credentials, but SESSION_COOKIE_SAMESITE is "
+            f"{samesite!r}: from another site, browsers leave the session cookie out.",
+            f"{fine} Otherwise set SESSION_COOKIE_SAMESITE = 'None' and SESSION_COOKIE_SECURE = "
+            "True, and mind that many browsers block third-party cookies.",
+        )
+    elif not settings.SESSION_COOKIE_SECURE:
+        yield _warning(
+            9,
+            where,
+            f"Pages on {cross_site!r} may send credentials, but the session cookie is not Secure: "
+            "browsers reject a cookie for other sites without it.",
+            f"Set SESSION_COOKIE_SECURE = True. {fine}",
+        )
+
+
+def _cross_site_origin(policy: Policy) -> str | None:
+    """An allowed origin whose site is none of this server's, as far as ``ALLOWED_HOSTS`` tells."""
+    own = {
+        registrable_domain(host.removeprefix("."))
+        for host in settings.ALLOWED_HOSTS
+        if host != fetch.WILDCARD
+    }
+    for entry in policy.origins:
+        for origin in _origins_of(entry):
+            if not is_loopback(origin.host) and registrable_domain(origin.host) not in own:
+                return str(origin)
+    return None
+
+
+def _origins_of(entry: Entry) -> tuple[OriginPattern, ...]:
+    if isinstance(entry, re.Pattern):
+        return patterns.samples(entry)
+    return (entry,) if isinstance(entry, OriginPattern) else ()

@@ -1,0 +1,243 @@
+"""Decorators that give a view a policy of its own, on preflight as well.
+
+A preflight never reaches the view, so a decorator only writes down what it was told; ``resolution``
+reads it from the view that the URL leads to, and the project's settings are asked when a request
+comes. Nothing is written on a function that was handed in: whoever else uses it is not affected.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+
+from .conf import DEFAULT_ALIAS
+from .exceptions import PolicyError, PolicyErrors, short_repr
+from .policy import LISTS, Place, compile_policy
+
+if TYPE_CHECKING:
+    import datetime
+    from typing import TypedDict
+
+    from typing_extensions import Unpack
+
+    from .policy import OriginFunc
+
+    class PolicyFields(TypedDict, total=False):
+        """The keys of ``CORS_POLICIES``, as keywords."""
+
+        allow_origins: Iterable[str | re.Pattern[str]]
+        allow_origin_func: OriginFunc | str | None
+        allow_methods: Iterable[str]
+        allow_headers: Iterable[str]
+        allow_credentials: bool
+        expose_headers: Iterable[str]
+        max_age: int | datetime.timedelta | None
+        allow_private_network: bool
+        vary: Iterable[str]
+        accept_risks: Iterable[str]
+
+
+# A function, a method, a class or what as_view() made.
+ViewT = TypeVar("ViewT", bound=Callable[..., Any])
+
+# No settings can name this alias: it is no string that anyone would write by accident.
+SAME_ORIGIN = "<same origin only>"
+
+
+class DecoratorPlace(Place):
+    """A policy's place in a decorator; its keys are keywords."""
+
+    def __init__(self, alias: str, name: str, on: str = "") -> None:
+        super().__init__(alias)
+        self.name = name
+        self.on = on
+
+    def __str__(self) -> str:
+        return f"{self.name} on {self.on}" if self.on else self.name
+
+    def locate(self, key: str, index: int | None = None) -> str:
+        item = "" if index is None else f"[{index}]"
+        return f"{self}: {self.spell(key)}{item}"
+
+    def spell(self, key: str) -> str:
+        return key.lower()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Declaration:
+    """What one call of a decorator says: a policy's alias, and fields that replace its own.
+
+    ``name`` is the decorator as people read it: ``@cors_policy('public', max_age=60)``.
+    """
+
+    alias: str
+    name: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Mark:
+    """A declaration as it stands on one view. The later mark is the outer decorator.
+
+    Each mark is an attribute of its own, because decorators copy the attributes of what they wrap:
+    ``method_decorator`` even over those of the decorators that it applies. So none is lost, and the
+    order tells which one is outermost.
+    """
+
+    declaration: Declaration
+    order: int = field(default_factory=itertools.count(1).__next__)
+
+    def put_on(self, view: Any) -> None:
+        """Write the mark on ``view``, beside those that are there."""
+        name = f"_cors_policy_{self.order}"
+        if isinstance(view, type):
+            setattr(view, name, self)
+        else:
+            # Not setattr, which keeps the name for ever (Python 3.12): method_decorator decorates
+            # anew on each request.
+            vars(view)[name] = self
+
+
+def marks_on(view: object) -> frozenset[Mark]:
+    """The marks that stand on ``view`` itself, not on its class or its parents."""
+    return frozenset(v for v in getattr(view, "__dict__", {}).values() if isinstance(v, Mark))
+
+
+# Whether any view of this process is decorated: where none is, no preflight has to be resolved.
+in_use = False
+
+
+@overload
+def cors_policy(view: ViewT, /, **overrides: Unpack[PolicyFields]) -> ViewT: ...
+
+
+@overload
+def cors_policy(
+    alias: str = ..., /, **overrides: Unpack[PolicyFields]
+) -> Callable[[ViewT], ViewT]: ...
+
+
+def cors_policy(alias: Any = DEFAULT_ALIAS, /, **overrides: Any) -> Any:
+    """Give a view the policy ``alias`` of ``CORS_POLICIES``, with some fields replaced.
+
+    ::
+
+        @cors_policy("public")
+        @cors_policy(allow_origins=["https://partner.example"])  # "default", other origins
+        @cors_policy("public", max_age=60)
+
+    It goes on functions (also ``async``), on classes, on single methods of a class (``def post``),
+    around ``as_view()`` and through ``method_decorator``. Keywords are the keys of a policy in
+    lower case, except ``paths``: the view is the path.
+
+    Raises ``PolicyErrors`` (an ``ImproperlyConfigured``) where it is written, if an argument is
+    wrong. What only goes wrong together with the settings is a system check's to say.
+    """
+    if callable(alias) and overrides:
+        return cors_policy(**overrides)(alias)
+    if callable(alias):
+        return _decorate(alias, Declaration(DEFAULT_ALIAS, "@cors_policy"))
+    name = _spell_call(alias, overrides)
+    # A key in upper case stays what it is not: a keyword.
+    fields = {
+        key.upper() if key.islower() else key.lower(): value for key, value in overrides.items()
+    }
+    _refuse_wrong_arguments(alias, fields, name)
+    declaration = Declaration(alias, name, MappingProxyType(fields))
+    return functools.partial(_decorate, declaration=declaration)
+
+
+@overload
+def same_origin_only(view: ViewT, /) -> ViewT: ...
+
+
+@overload
+def same_origin_only() -> Callable[[ViewT], ViewT]: ...
+
+
+def same_origin_only(view: Any = None, /) -> Any:
+    """Let no other origin read a view's answers or pass its preflights, whatever settings say."""
+    declaration = Declaration(SAME_ORIGIN, "@same_origin_only")
+    if view is None:
+        return functools.partial(_decorate, declaration=declaration)
+    return _decorate(view, declaration)
+
+
+def _decorate(view: Any, declaration: Declaration) -> Any:
+    global in_use
+    if not callable(view) or view is object:
+        hint = "Decorate a view, or what its as_view() returns."
+        if isinstance(view, (tuple, list)):
+            hint = "Decorate the included views, or name the prefix in a policy's PATHS."
+        raise PolicyErrors([PolicyError(view, "is no view", hint, id="E018", key=declaration.name)])
+    in_use = True
+    if isinstance(view, type):
+        Mark(declaration).put_on(view)
+        return view
+
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return view(*args, **kwargs)
+
+    functools.update_wrapper(wrapper, view)
+    # After the update, which copies the inner decorators' marks.
+    Mark(declaration).put_on(wrapper)
+    if iscoroutinefunction(view) or iscoroutinefunction(type(view).__call__):
+        markcoroutinefunction(wrapper)
+    return wrapper
+
+
+def _refuse_wrong_arguments(alias: Any, fields: Mapping[str, Any], name: str) -> None:
+    errors = []
+    if not isinstance(alias, str) or re.search(r"://|[.*]", alias):
+        origins = list(alias) if isinstance(alias, LISTS) else [str(alias)]
+        hint = "Write @cors_policy('default'), or the alias of another policy."
+        if alias is not None:
+            hint = "Write the alias of a policy, or "
+            hint += f"@cors_policy(allow_origins={short_repr(origins)})."
+        error = PolicyError(alias, "is no alias of a policy", hint, id="E001")
+        errors.append(error.at(name))
+    if "ALIAS" in fields:
+        error = PolicyError(
+            fields["ALIAS"],
+            "is an alias given by keyword",
+            f"Write it first, without a keyword: @cors_policy({short_repr(fields['ALIAS'])}).",
+            id="E002",
+        )
+        errors.append(error.at(name))
+    if "PATHS" in fields:
+        error = PolicyError(
+            fields["PATHS"],
+            "is no use on a view, which has its path from the URLconf",
+            "Leave paths out.",
+            id="E014",
+        )
+        errors.append(error.at(f"{name}: paths"))
+    # A dotted path may lead to a module that is still being imported, and is for the check.
+    checked = {
+        key: value
+        for key, value in fields.items()
+        if key not in {"ALIAS", "PATHS"}
+        and not (key == "ALLOW_ORIGIN_FUNC" and isinstance(value, str))
+    }
+    try:
+        compile_policy(str(alias), checked, DecoratorPlace(str(alias), name))
+    except PolicyErrors as refused:
+        errors += refused.errors
+    if errors:
+        raise PolicyErrors(errors)
+
+
+def _spell_call(alias: object, overrides: Mapping[str, Any]) -> str:
+    arguments = [short_repr(alias)] if alias != DEFAULT_ALIAS else []
+    arguments += [f"{key}={short_repr(value)}" for key, value in overrides.items()]
+    return f"@cors_policy({', '.join(arguments)})"

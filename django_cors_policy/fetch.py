@@ -1,0 +1,94 @@
+"""The words of the Fetch standard (https://fetch.spec.whatwg.org/) that the other rooms speak.
+
+Header names are written as they go over the wire; sets that are compared without regard to case
+hold lower case.
+"""
+
+from __future__ import annotations
+
+import re
+
+# https://fetch.spec.whatwg.org/#http-responses
+ALLOW_ORIGIN = "Access-Control-Allow-Origin"
+ALLOW_CREDENTIALS = "Access-Control-Allow-Credentials"
+ALLOW_METHODS = "Access-Control-Allow-Methods"
+ALLOW_HEADERS = "Access-Control-Allow-Headers"
+MAX_AGE = "Access-Control-Max-Age"
+EXPOSE_HEADERS = "Access-Control-Expose-Headers"
+# https://wicg.github.io/private-network-access/#headers
+ALLOW_PRIVATE_NETWORK = "Access-Control-Allow-Private-Network"
+
+# https://fetch.spec.whatwg.org/#http-requests
+ORIGIN = "Origin"
+REQUEST_METHOD = "Access-Control-Request-Method"
+REQUEST_HEADERS = "Access-Control-Request-Headers"
+REQUEST_PRIVATE_NETWORK = "Access-Control-Request-Private-Network"
+
+# https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7.9: the seconds if none are said.
+DEFAULT_MAX_AGE = 5
+
+WILDCARD = "*"
+NULL = "null"
+
+# https://fetch.spec.whatwg.org/#cors-safelisted-method
+SAFELISTED_METHODS = ("GET", "HEAD", "POST")
+# https://fetch.spec.whatwg.org/#forbidden-method
+FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
+# Methods that people mean when they write them in lower case. Browsers put only some of them into
+# upper case (https://fetch.spec.whatwg.org/#concept-method-normalize): PATCH famously not.
+WELL_KNOWN_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+# https://fetch.spec.whatwg.org/#forbidden-request-header
+FORBIDDEN_REQUEST_HEADERS = frozenset(
+    {
+        "accept-charset",
+        "accept-encoding",
+        "access-control-request-headers",
+        "access-control-request-method",
+        "connection",
+        "content-length",
+        "cookie",
+        "cookie2",
+        "date",
+        "dnt",
+        "expect",
+        "host",
+        "keep-alive",
+        "origin",
+        "referer",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "via",
+    }
+)
+FORBIDDEN_REQUEST_HEADER_PREFIXES = ("proxy-", "sec-")
+# https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
+NON_WILDCARD_REQUEST_HEADER = "authorization"
+# https://fetch.spec.whatwg.org/#forbidden-response-header-name
+FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
+
+# What methods and header names are made of (RFC 9110, section 5.6.2), as a regular expression.
+TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_TOKEN = re.compile(TOKEN)
+
+
+def is_token(text: str) -> bool:
+    """Whether ``text`` can be a method or a header name."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def is_forbidden_method(method: str) -> bool:
+    """Whether browsers let no script use ``method``, in whatever case it is written."""
+    return method.upper() in FORBIDDEN_METHODS
+
+
+def is_forbidden_request_header(name: str) -> bool:
+    """Whether browsers let no script set the request header ``name``.
+
+    ``X-HTTP-Method`` and its kin are forbidden for some values only, so by name they are not.
+    """
+    name = name.lower()
+    return name in FORBIDDEN_REQUEST_HEADERS or name.startswith(FORBIDDEN_REQUEST_HEADER_PREFIXES)

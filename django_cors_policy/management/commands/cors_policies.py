@@ -1,0 +1,177 @@
+"""``manage.py cors_policies``: what is open to whom, for every URL pattern."""
+
+from __future__ import annotations
+
+import json
+import re
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.checks import Tags
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import get_resolver
+
+from django_cors_policy import sources
+from django_cors_policy.conf import PolicyBook, Ruling, policy_book
+from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.inspection import Route, methods_of, walk_urls
+from django_cors_policy.policy import Policy
+from django_cors_policy.resolution import rule_view
+
+# More origins than this are counted in the table; JSON has them all.
+ORIGINS_SHOWN = 2
+
+
+@dataclass(frozen=True)
+class Row:
+    """One or more methods of a URL pattern that one policy governs."""
+
+    route: Route
+    methods: tuple[str, ...]
+    ruling: Ruling | None
+    is_sure: bool
+
+    @property
+    def policy(self) -> Policy | None:
+        return self.ruling.policy if self.ruling is not None else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether any other origin is allowed."""
+        return self.policy is not None and bool(
+            self.policy.origins or self.policy.allow_origin_func or _takes_rows(self.policy)
+        )
+
+    @property
+    def is_open_with_credentials(self) -> bool:
+        return self.is_open and self.policy is not None and self.policy.allow_credentials
+
+
+class Command(BaseCommand):
+    """Lists every URL pattern with the policy that governs it, by method where they differ."""
+
+    help = "List every URL pattern with its CORS policy: what is open to whom, and why."
+    # They name every view that cannot be judged, where this command would stop at the first.
+    requires_system_checks = (Tags.security, Tags.urls)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--format",
+            choices=["table", "json"],
+            default="table",
+            help="a table for people (the default), or JSON for scripts",
+        )
+        parser.add_argument(
+            "--only",
+            choices=["open", "credentials"],
+            help="only what is open to other origins, or only what is open with credentials",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            book = policy_book()
+            rows = [
+                row
+                for route in walk_urls(get_resolver().url_patterns)
+                for row in _rows(book, route)
+            ]
+        except PolicyErrors as error:
+            raise CommandError(str(error)) from error
+        if options["only"] == "open":
+            rows = [row for row in rows if row.is_open]
+        elif options["only"] == "credentials":
+            rows = [row for row in rows if row.is_open_with_credentials]
+        if options["format"] == "json":
+            self.stdout.write(json.dumps([_as_json(row) for row in rows], indent=2))
+        else:
+            self._write_table(rows)
+
+    def _write_table(self, rows: list[Row]) -> None:
+        table = [("PATH", "METHODS", "OPEN TO", "BECAUSE OF"), *map(_as_cells, rows)]
+        widths = [max(len(cells[column]) for cells in table) for column in range(3)]
+        for index, cells in enumerate(table):
+            padded = [cell.ljust(width) for cell, width in zip(cells, widths)]  # noqa: B905
+            line = "  ".join([*padded, cells[3]]).rstrip()
+            if index == 0:
+                line = self.style.MIGRATE_HEADING(line)
+            elif rows[index - 1].is_open_with_credentials:
+                line = self.style.WARNING(line)
+            self.stdout.write(line)
+        with_credentials = sum(row.is_open_with_credentials for row in rows)
+        others = sum(row.is_open for row in rows) - with_credentials
+        closed = len(rows) - with_credentials - others
+        self.stdout.write(
+            f"\n{with_credentials} open with credentials, {others} open without, {closed} closed."
+        )
+        if not all(row.is_sure for row in rows):
+            self.stdout.write("* Some paths of this pattern may match other PATHS.")
+
+
+def _rows(book: PolicyBook, route: Route) -> Iterator[Row]:
+    """The rows of a pattern: one, unless its methods are governed differently."""
+    by_path = book.rule_path(route.literal)
+    by_method: dict[Ruling | None, list[str]] = {}
+    for method in methods_of(route.pattern.callback) or ("",):
+        ruling = rule_view(book, route.pattern.callback, method)
+        by_method.setdefault(ruling, []).append(method)
+    for ruling, methods in by_method.items():
+        yield Row(
+            route,
+            tuple(filter(None, methods)),
+            ruling or by_path,
+            is_sure=ruling is not None or route.is_literal or book.is_sure_below(route.literal),
+        )
+
+
+def _as_cells(row: Row) -> tuple[str, str, str, str]:
+    return (
+        row.route.path + ("" if row.is_sure else " *"),
+        ", ".join(row.methods) or "any",
+        _open_to(row),
+        row.ruling.reason if row.ruling is not None else "no policy for the path",
+    )
+
+
+def _open_to(row: Row) -> str:
+    policy = row.policy
+    if policy is None or not row.is_open:
+        return "nobody"
+    if policy.any_origin:
+        return "any origin"
+    who = [_origin_text(origin) for origin in policy.origins]
+    if len(who) > ORIGINS_SHOWN:
+        who[ORIGINS_SHOWN:] = [f"{len(who) - ORIGINS_SHOWN} more"]
+    if _takes_rows(policy):
+        who.append("rows of the database")
+    if policy.allow_origin_func is not None:
+        who.append("whom ALLOW_ORIGIN_FUNC allows")
+    return ", ".join(who) + (" WITH CREDENTIALS" if policy.allow_credentials else "")
+
+
+def _as_json(row: Row) -> dict[str, Any]:
+    policy = row.policy
+    return {
+        "path": row.route.path,
+        "name": row.route.pattern.name,
+        "view": row.route.pattern.lookup_str,
+        "methods": list(row.methods) or None,
+        "policy": policy.alias if policy is not None else None,
+        "origins": [_origin_text(origin) for origin in policy.origins] if policy else [],
+        "takes_rows": bool(policy and _takes_rows(policy)),
+        "asks_function": bool(policy and policy.allow_origin_func),
+        "credentials": row.is_open_with_credentials,
+        "allow_methods": list(policy.allow_methods) if policy else [],
+        "allow_headers": list(policy.allow_headers) if policy else [],
+        "because_of": row.ruling.reason if row.ruling is not None else None,
+        "is_sure": row.is_sure,
+    }
+
+
+def _takes_rows(policy: Policy) -> bool:
+    return sources.source is not None and policy.rows_alias is not None and not policy.any_origin
+
+
+def _origin_text(origin: object) -> str:
+    return f"/{origin.pattern}/" if isinstance(origin, re.Pattern) else str(origin)

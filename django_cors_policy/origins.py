@@ -1,0 +1,470 @@
+"""Origins and patterns of origins: parsed, normalised, matched.
+
+One parser serves settings, decorators, forms and commands. It accepts what browsers send in
+``Origin`` (https://fetch.spec.whatwg.org/#origin-header) and wildcards over it, and tells whoever
+wrote anything else what to write instead.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import idna
+
+from .exceptions import PolicyError
+from .fetch import NULL, WILDCARD
+from .sites import is_loopback
+
+MAX_HOST_LENGTH = 253  # RFC 1035, section 3.1, without the trailing dot
+MAX_LABEL_LENGTH = 63
+MAX_SCHEME_LENGTH = 64  # no scheme in use comes near
+MAX_PORT = 65535
+# Nothing longer can be an origin, so nothing longer is looked at.
+MAX_ORIGIN_LENGTH = MAX_SCHEME_LENGTH + len("://") + MAX_HOST_LENGTH + len(":65535")
+
+ANY_PORT = "*"
+# https://url.spec.whatwg.org/#default-port, for the schemes that pages have.
+DEFAULT_PORTS = {"http": "80", "https": "443"}
+# Schemes that no page has, or whose pages have no origin to speak of.
+PAGELESS_SCHEMES = frozenset({"about", "blob", "data", "ftp", "javascript", "mailto"})
+
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+_LABEL = re.compile(r"[a-z0-9_-]+")
+# The serialisation of an origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin)
+# with a host. No two parts of the expression can match the same text in two ways: its time is
+# linear, whatever a stranger sends.
+_SERIALISED = re.compile(
+    r"([a-z][a-z0-9+.-]*)://"
+    r"([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])"
+    r"(?::([1-9][0-9]{0,4}))?"
+)
+# ".*" is a slip in a wildcard where a label stands before it and a dot behind ("a.*.example"), and
+# "[" begins an IPv6 address behind "//".
+_LOOKS_LIKE_REGEX = re.compile(
+    r"[\\^$()|{}]|(?<![\w*-])\.\*|\.\*(?![.:]|$)|\.\+|\][*+?]|s\?:|(?<=[^/@])\["
+)
+_SEPARATORS = re.compile(r"[\s,;]+")
+
+
+@dataclass(frozen=True)
+class OriginPattern:
+    """An exact origin, or a wildcard over subdomains, ports or both.
+
+    ``host`` is what browsers send: ASCII, IPv6 in brackets, without the wildcard. ``port`` is
+    ``""`` for the scheme's default and ``"*"`` for any, also none. ``str()`` gives the normal form.
+    """
+
+    scheme: str
+    host: str
+    port: str = ""
+    subdomains: bool = False
+
+    def __str__(self) -> str:
+        wildcard = "*." if self.subdomains else ""
+        port = f":{self.port}" if self.port else ""
+        return f"{self.scheme}://{wildcard}{self.host}{port}"
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether just one origin matches."""
+        return not self.subdomains and self.port != ANY_PORT
+
+    @property
+    def is_insecure(self) -> bool:
+        """Whether anyone on the network's path can speak as this origin: http beyond loopback."""
+        return self.scheme == "http" and not is_loopback(self.host)
+
+
+# What a list of origins holds once it is parsed; a string is "null" or "*".
+Entry = OriginPattern | re.Pattern[str] | str
+
+
+def parse_origin(text: str) -> OriginPattern:
+    """Parse an exact origin or a wildcard pattern; Unicode hosts become what browsers send.
+
+    Raises ``PolicyError`` (E005) whose hint writes the right value where one can be guessed.
+    """
+    try:
+        return _parse(text)
+    except _Objection as objection:
+        hint = objection.hint
+        if hint is None:
+            repaired = guess_origin(text)
+            hint = f"Write {repaired!r}." if repaired else _GENERIC_HINT
+        raise PolicyError(text, objection.reason, hint, id="E005") from None
+
+
+def split_origin(origin: str) -> tuple[str, str, str] | None:
+    """Scheme, host and port (``""`` if none) of an ``Origin`` header; None if no browser sends it.
+
+    Safe on anything a stranger can send: bounded in length and time, and it never raises.
+    """
+    if len(origin) > MAX_ORIGIN_LENGTH:
+        return None
+    match = _SERIALISED.fullmatch(origin)
+    if match is None:
+        return None
+    scheme, host, port = match.group(1), match.group(2), match.group(3) or ""
+    # A browser leaves the default port out.
+    if port and (port == DEFAULT_PORTS.get(scheme) or int(port) > MAX_PORT):
+        return None
+    return scheme, host, port
+
+
+class OriginMatcher:
+    """Immutable answer to "which entry allows this origin?", flat in the number of entries.
+
+    An exact origin is one set lookup. A wildcard is found by its host in a dictionary: one lookup
+    for each label that any wildcard has, not for each label that a stranger sends. Only regular
+    expressions are tried one by one, each against the whole origin.
+    """
+
+    __slots__ = ("_depth", "_patterns", "_wildcards", "exact")
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        exact: set[str] = set()
+        # ".example.com" (wildcard) or "localhost" (any port) -> (scheme, port) -> the entry
+        wildcards: dict[str, dict[tuple[str, str], OriginPattern]] = {}
+        patterns: list[re.Pattern[str]] = []
+        for entry in entries:
+            if isinstance(entry, re.Pattern):
+                patterns.append(entry)
+            elif isinstance(entry, str) or entry.is_exact:
+                exact.add(str(entry))
+            else:
+                host = f".{entry.host}" if entry.subdomains else entry.host
+                wildcards.setdefault(host, {})[entry.scheme, entry.port] = entry
+        self.exact = frozenset(exact)
+        self._wildcards = wildcards
+        self._depth = max((host.count(".") for host in wildcards if host[0] == "."), default=0)
+        self._patterns = tuple(patterns)
+
+    def match(self, origin: str) -> Entry | None:
+        """The most specific entry that allows ``origin``, or None."""
+        if origin in self.exact:
+            return origin
+        if not self._wildcards and not self._patterns:
+            return None
+        return next(self._inexact_matches(origin), None)
+
+    def matches(self, origin: str) -> Iterator[Entry]:
+        """All entries that allow ``origin``, the most specific first."""
+        if origin in self.exact:
+            yield origin
+        yield from self._inexact_matches(origin)
+
+    def _inexact_matches(self, origin: str) -> Iterator[Entry]:
+        parts = split_origin(origin)
+        if parts is None:
+            return
+        if self._wildcards:
+            yield from self._matching_wildcards(*parts)
+        for pattern in self._patterns:
+            if pattern.fullmatch(origin):
+                yield pattern
+
+    def _matching_wildcards(self, scheme: str, host: str, port: str) -> list[OriginPattern]:
+        found: list[OriginPattern] = []
+        # From the right, so that a host of a hundred labels costs no more than one of three.
+        dot = len(host)
+        for _ in range(self._depth):
+            dot = host.rfind(".", 0, dot)
+            if dot == -1:
+                break
+            self._collect(found, host[dot:], scheme, port)
+        self._collect(found, host, scheme, port)
+        found.reverse()
+        return found
+
+    def _collect(self, found: list[OriginPattern], host: str, scheme: str, port: str) -> None:
+        ports = self._wildcards.get(host)
+        if ports is not None:
+            for key in ((scheme, ANY_PORT), (scheme, port)):
+                if key in ports:
+                    found.append(ports[key])
+
+
+_GENERIC_HINT = (
+    "Write an origin as location.origin shows it in the browser's console: "
+    "scheme, host and port if it has one, such as 'https://app.example.com'."
+)
+
+
+class _Objection(Exception):
+    """Why a text is no origin; ``hint`` where repairing the text would not say it."""
+
+    def __init__(self, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.hint = hint
+
+
+def _parse(text: str) -> OriginPattern:
+    scheme, authority = _split(text)
+    host, port = _split_port(authority)
+    subdomains = host.startswith("*.")
+    if subdomains:
+        host = host[2:]
+    host = _parse_host(host, subdomains)
+    _check_port(scheme, port)
+    return OriginPattern(scheme, host, port, subdomains)
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Scheme and authority of a text that holds one origin and no more."""
+    if not text.strip():
+        raise _Objection("is empty")
+    if text in (WILDCARD, NULL):
+        raise _Objection("is not the origin of any one site", _GENERIC_HINT)
+    _refuse_several(text)
+    if _LOOKS_LIKE_REGEX.search(text):
+        raise _Objection(
+            "looks like a regular expression, and strings are taken literally",
+            f"Write {_compile_hint(text)}, or a wildcard such as 'https://*.example.com'.",
+        )
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        raise _Objection("has no scheme")
+    _check_scheme(scheme)
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if not authority:
+        raise _Objection("has no host")
+    tail = rest[len(authority) :]
+    if tail:
+        part = {"/": "path", "?": "query", "#": "fragment"}[tail[0]]
+        raise _Objection(f"has a {part}; an origin has none")
+    if "@" in authority:
+        raise _Objection("has a user name or password; an origin has none")
+    if re.search(r"[A-Z]", text):
+        raise _Objection("has upper-case letters; browsers send origins in lower case")
+    return scheme, authority
+
+
+def _refuse_several(text: str) -> None:
+    pieces = [piece for piece in _SEPARATORS.split(text) if piece]
+    advice = "a list has one string for each"
+    if len(pieces) == 1 and re.match(r"[^:/]+://[^/?#]*://", text):
+        # "https://a" "https://b": Python joins neighbouring strings when the comma is missing.
+        pieces = [piece for piece in re.split(r"(?<=.)(?=https?://)", text) if piece]
+        advice = "a comma is missing between two strings"
+    elif not (
+        re.search(r"[,;]", text) or text.count("://") > 1 or all("." in piece for piece in pieces)
+    ):
+        advice = ""  # "https://my app.example.com"
+    if advice and (len(pieces) > 1 or "comma" in advice):
+        repaired = [origin for piece in pieces if (origin := guess_origin(piece))]
+        hint = f"Write {', '.join(map(repr, repaired))}." if repaired else "Write them one by one."
+        raise _Objection(f"holds several origins; {advice}", hint)
+    if "".join(pieces) != text or not text.isprintable():
+        raise _Objection("has white space, commas or invisible characters in it")
+
+
+def _compile_hint(text: str) -> str:
+    if "\\" not in text:
+        # Whoever escapes nothing means dots to the letter, but for ".*" and its like.
+        text = re.sub(r"\.(?![*+?{])", r"\\.", text)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # "[[" may mean something else in a future Python
+            re.compile(text)
+    except re.error:
+        return "re.compile(r'...') around a valid pattern"
+    quote = '"' if "'" in text else "'"
+    return f"re.compile(r{quote}{text}{quote})"
+
+
+def _check_scheme(scheme: str) -> None:
+    if scheme == "*":
+        raise _Objection(
+            "has a wildcard for the scheme, which has none",
+            "Write one entry for each scheme, 'https://...' and, if need be, 'http://...'.",
+        )
+    if not _SCHEME.fullmatch(scheme.lower()) or len(scheme) > MAX_SCHEME_LENGTH:
+        raise _Objection(f"has {scheme!r} for a scheme, which is none")
+    if scheme.lower() == "file":
+        # https://html.spec.whatwg.org/#concept-origin: files have opaque origins.
+        raise _Objection(
+            "names files, and pages opened from files send the origin 'null'",
+            "Serve the page over http://localhost:8000 while developing and write that; "
+            "'null' is also sent by every sandboxed frame of any site.",
+        )
+    if scheme.lower() in PAGELESS_SCHEMES:
+        raise _Objection(f"has the scheme {scheme!r}, and no page has such an origin")
+    if scheme.lower() in ("ws", "wss"):
+        raise _Objection(f"has the scheme of a socket ({scheme}), and no page comes from there")
+
+
+def _split_port(authority: str) -> tuple[str, str]:
+    if authority.startswith("["):
+        host, bracket, rest = authority.partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise _Objection("has brackets that do not hold an IPv6 address")
+        return host + bracket, _port_after(rest)
+    if authority.count(":") > 1:
+        raise _Objection("has more than one colon; an IPv6 address goes into brackets")
+    host, colon, port = authority.partition(":")
+    return host, _port_after(colon + port)
+
+
+def _port_after(text: str) -> str:
+    if text == ":":
+        raise _Objection("has a colon and no port")
+    return text[1:]
+
+
+def _check_port(scheme: str, port: str) -> None:
+    if port in ("", ANY_PORT):
+        return
+    if not re.fullmatch(r"[0-9]+", port):
+        raise _Objection(
+            f"has {port!r} for a port",
+            "Write a number from 1 to 65535, ':*' for any port, or nothing for the default.",
+        )
+    # Compared by length first: int() of a very long string takes long.
+    if port.strip("0") == "" or len(port.lstrip("0")) > 5 or int(port) > MAX_PORT:
+        raise _Objection(
+            f"has a port outside of 1 to {MAX_PORT}",
+            "Write a port in that range, ':*' for any port, or nothing for the default.",
+        )
+    if port.startswith("0"):
+        raise _Objection("has a port with leading zeros")
+    if port == DEFAULT_PORTS.get(scheme):
+        raise _Objection(f"names {scheme}'s default port, which browsers leave out")
+
+
+def _parse_host(host: str, subdomains: bool) -> str:
+    """The host as browsers send it."""
+    if host == "*":
+        raise _Objection(
+            "has a wildcard for the whole host",
+            "Name the host, as in 'https://*.example.com', or write '*' alone for any origin "
+            "(which excludes credentials).",
+        )
+    if "*" in host:
+        raise _Objection("has a wildcard that is not the whole of the first label")
+    if not host:
+        raise _Objection("has no host")
+    if not host.isascii():
+        host = _to_ascii(host)
+    if host.startswith("[") or _ends_in_number(host):
+        address = _canonical_address(host)
+        if subdomains:
+            raise _Objection("has a wildcard before an IP address, which has no subdomains")
+        if address != host:
+            raise _Objection("has an IP address that browsers write in another way")
+    else:
+        _check_name(host)
+    return host
+
+
+def _check_name(host: str) -> None:
+    if len(host) > MAX_HOST_LENGTH:
+        raise _Objection(f"has a host of {len(host)} characters; {MAX_HOST_LENGTH} is the limit")
+    for label in host.split("."):
+        if not label:
+            raise _Objection("has an empty label: two dots in a row, or one at an end")
+        if len(label) > MAX_LABEL_LENGTH:
+            raise _Objection(
+                f"has a label of {len(label)} characters; {MAX_LABEL_LENGTH} is the limit"
+            )
+        if not _LABEL.fullmatch(label):
+            raise _Objection(f"has {label!r} in its host, which no host name can hold")
+
+
+def _to_ascii(host: str) -> str:
+    """UTS 46, not transitional, as https://url.spec.whatwg.org/#concept-domain-to-ascii."""
+    try:
+        return idna.encode(host, uts46=True, std3_rules=False, transitional=False).decode("ascii")
+    except idna.IDNAError as error:
+        raise _Objection(
+            f"has a host that cannot be turned into ASCII ({error})",
+            "Write the host as location.origin shows it in the browser's console, "
+            "beginning with 'xn--'.",
+        ) from None
+
+
+def _ends_in_number(host: str) -> bool:
+    """https://url.spec.whatwg.org/#ends-in-a-number-checker: then it is IPv4 or nothing."""
+    last = host.removesuffix(".").rpartition(".")[2]
+    return re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last) is not None
+
+
+def _canonical_address(host: str) -> str:
+    """The address as https://url.spec.whatwg.org/#host-serializing writes it."""
+    try:
+        if not host.startswith("["):
+            # inet_aton reads what browsers read: 127.1, 0x7f.0.0.1, 2130706433.
+            return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
+        address = ipaddress.IPv6Address(host[1:-1])
+    except (ValueError, OSError):
+        raise _Objection("has a host that is no IP address, though it looks like one") from None
+    if address.scope_id:
+        raise _Objection("has an IPv6 zone, which no origin can hold")
+    if mapped := address.ipv4_mapped:
+        # Python writes ::ffff:127.0.0.1 (from 3.13), browsers ::ffff:7f00:1.
+        high, low = divmod(int(mapped), 1 << 16)
+        return f"[::ffff:{high:x}:{low:x}]"
+    return f"[{address.compressed}]"
+
+
+def guess_origin(text: str) -> str | None:
+    """The origin that was probably meant; None where that would be a wild guess.
+
+    A URL from an address bar, say, or ``App.Example.com``.
+    """
+    text = text.strip(" \t\r\n,;|'\"").lower()
+    if text in ("any", "all"):
+        return WILDCARD
+    if text in (WILDCARD, NULL):
+        return text
+    # "HTTPS:/App.Example.com/" and "//app.example.com" are near enough to see what is meant.
+    text = re.sub(r"^(https?)(?::/*|//)", r"\1://", text)
+    scheme, separator, rest = text.partition("://")
+    if not separator:
+        scheme, rest = "", text.removeprefix("//")
+    scheme = {"ws": "http", "wss": "https"}.get(scheme, scheme)
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    try:
+        if authority.count(":") > 1 and not authority.startswith("["):
+            # "::1:3000" is an address as well, but hardly the one that was meant.
+            address, colon, port = authority.rpartition(":")
+            if len(port) < 4 or not _is_ipv6(address):
+                address, colon, port = authority, "", ""
+            authority = f"[{ipaddress.IPv6Address(address).compressed}]{colon}{port}"
+        host, port = _split_port(authority.removesuffix(":"))
+        host = _repair_host(host)
+        if not scheme:
+            scheme = "http" if is_loopback(host) else "https"
+        port = port if port == ANY_PORT else port.lstrip("0")
+        port = f":{port}" if port and port != DEFAULT_PORTS.get(scheme) else ""
+        return str(_parse(f"{scheme}://{host}{port}"))
+    except (_Objection, ValueError):
+        return None
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        ipaddress.IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _repair_host(host: str) -> str:
+    if host.startswith(".") and host.count(".") > 1:
+        host = f"*{host}"  # Django's ALLOWED_HOSTS means subdomains by it
+    before, wildcard, host = host.rpartition("*")
+    if wildcard and not before and host.count(".") == 1:
+        host = f".{host}"  # "*example.com"
+    elif wildcard:
+        host = host[host.find(".") :]  # "app-*.example.com", "*.*.example.com"
+        if "." not in host[1:]:
+            raise _Objection("would cover a whole top-level domain")
+    labels = [label for label in host.split(".") if label]
+    host = ".".join(["*", *labels] if wildcard else labels)
+    return _canonical_address(host) if host.startswith("[") or _ends_in_number(host) else host

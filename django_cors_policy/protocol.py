@@ -1,0 +1,89 @@
+"""The CORS protocol, server side: a policy and the facts of a request in, headers out.
+
+https://fetch.spec.whatwg.org/#http-cors-protocol. Pure: no Django, no clock, no state.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from . import fetch
+from .policy import Grant, Policy
+
+Headers = tuple[tuple[str, str], ...]
+
+# https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7: any ok status will do. Nothing to
+# say beyond the headers: 204.
+PREFLIGHT_ALLOWED = 204
+# https://fetch.spec.whatwg.org/#http-responses: the status to say no explicitly.
+PREFLIGHT_REFUSED = 403
+
+# Longer lists are not echoed. A browser's list names each header once; real ones stay far below.
+MAX_ECHO_LENGTH = 1024
+# #cors-preflight-fetch-0, step 5.1: lower-case names, sorted, joined by "," without a space.
+# Proxies may add spaces. Linear in time: no text can be matched in two ways.
+_HEADER_LIST = re.compile(rf"{fetch.TOKEN}(?:[ \t]?,[ \t]?{fetch.TOKEN})*")
+
+
+@dataclass(frozen=True)
+class PreflightAnswer:
+    """Status and headers of the answer to a preflight; the body is empty."""
+
+    status: int
+    headers: Headers
+
+
+def answer_preflight(
+    policy: Policy,
+    grant: Grant | None,
+    origin: str,
+    method: str,
+    headers: str,
+    *,
+    private_network: bool = False,
+    is_split: bool = False,
+) -> PreflightAnswer:
+    """The answer to a preflight from ``origin``, which ``policy`` grants ``grant`` (None: refused).
+
+    ``method`` and ``headers`` are the values of ``Access-Control-Request-Method`` and ``-Headers``
+    (``""`` if absent), as a stranger sent them. The full lists are answered whatever was asked: the
+    browser compares them itself, names what is missing on its console, and caches every entry
+    (#cors-preflight-fetch-0, steps 7.5 to 7.15).
+
+    ``is_split``: other methods of the URL have other policies. Then nothing may be cached, for a
+    browser keeps header names for the URL, not for a method (#concept-cache-match-header): a POST
+    that would be refused is sent without asking once a GET has been allowed its Content-Type.
+    """
+    vary = (("Vary", policy.vary_preflight),)
+    if grant is None:
+        return PreflightAnswer(PREFLIGHT_REFUSED, vary)
+    if is_split:
+        grant = policy.narrowed_grant(credentials=grant.credentials, seconds=0)
+    echoed: Headers = ()
+    if grant.echo_methods:
+        echoed += ((fetch.ALLOW_METHODS, ", ".join(_echoed_methods(method))),)
+    if grant.echo_headers and len(headers) <= MAX_ECHO_LENGTH and _HEADER_LIST.fullmatch(headers):
+        echoed += ((fetch.ALLOW_HEADERS, headers),)
+    if private_network and policy.allow_private_network:
+        echoed += ((fetch.ALLOW_PRIVATE_NETWORK, "true"),)
+    allow_origin = ((fetch.ALLOW_ORIGIN, grant.allow_origin or origin),)
+    return PreflightAnswer(
+        PREFLIGHT_ALLOWED, allow_origin + grant.preflight_headers + echoed + vary
+    )
+
+
+def actual_headers(grant: Grant, origin: str) -> Headers:
+    """The headers that let ``origin`` read the response to an actual request.
+
+    What the browser does with them: https://fetch.spec.whatwg.org/#cors-check.
+    """
+    return ((fetch.ALLOW_ORIGIN, grant.allow_origin or origin), *grant.actual_headers)
+
+
+def _echoed_methods(method: str) -> tuple[str, ...]:
+    if method in fetch.SAFELISTED_METHODS or len(method) > MAX_ECHO_LENGTH:
+        return fetch.SAFELISTED_METHODS
+    if not fetch.is_token(method) or fetch.is_forbidden_method(method):
+        return fetch.SAFELISTED_METHODS
+    return (*fetch.SAFELISTED_METHODS, method)

@@ -1,0 +1,38 @@
+"""Where a policy's origins come from besides its settings. The core knows no more than this.
+
+An app plugs itself in; ``django_cors_policy.allowlist`` does.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from .policy import Grant, Policy
+
+
+class OriginSource(Protocol):
+    """Asked about origins that no policy's settings allow."""
+
+    def validate(self) -> None:
+        """Raise ``ImproperlyConfigured`` if it is set up wrong."""
+
+    def is_ready(self) -> bool:
+        """Whether ``judge`` can be asked at once."""
+
+    def prepare(self) -> None:
+        """Get ready; may wait."""
+
+    async def aprepare(self) -> None:
+        """Get ready without blocking the event loop."""
+
+    def judge(self, policy: Policy, origin: str) -> Grant | None:
+        """What ``origin`` is granted, None if nothing. Never waits."""
+
+
+source: OriginSource | None = None
+
+
+def plug_in(new_source: OriginSource) -> None:
+    """Ask ``new_source`` from now on."""
+    global source
+    source = new_source

@@ -1,0 +1,9 @@
+"""The project as a WSGI application, for gunicorn and its like."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "example.settings")
+
+application = get_wsgi_application()

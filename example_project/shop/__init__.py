@@ -1,0 +1,1 @@
+"""A bookshop with a JSON API in plain Django."""

@@ -1,0 +1,17 @@
+from django import forms
+
+from .models import Book
+
+
+class BookForm(forms.ModelForm):
+    """Judges what scripts send, as it would judge what people type."""
+
+    class Meta:
+        model = Book
+        fields = ["title", "author", "price", "in_stock"]
+
+
+class StockForm(forms.ModelForm):
+    class Meta:
+        model = Book
+        fields = ["in_stock"]

@@ -1,0 +1,35 @@
+"""``CORS_ALLOWLIST``: what it may hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+
+from django_cors_policy.allowlist.conf import AllowlistSettings, allowlist_settings
+from django_cors_policy.exceptions import PolicyErrors
+
+
+def test_defaults(settings: Any) -> None:
+    del settings.CORS_ALLOWLIST
+    settings.CORS_ALLOWLIST = {}
+    assert allowlist_settings() == AllowlistSettings(5, 300, 5)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ([], "CORS_ALLOWLIST: [] is not a dictionary. Write {'REFRESH_SECONDS': 5}."),
+        ({"REFRESH": 5}, "CORS_ALLOWLIST: 'REFRESH' is no key of it. Did you mean"),
+        ({"REFRESH_SECONDS": -1}, "CORS_ALLOWLIST['REFRESH_SECONDS']: -1 is not a number of"),
+        ({"REFRESH_SECONDS": True}, "True is not a number of seconds."),
+        ({"REFRESH_SECONDS": float("nan")}, "nan is not a number of seconds."),
+    ],
+)
+def test_refused(settings: Any, config: Any, message: str) -> None:
+    settings.CORS_ALLOWLIST = config
+    with pytest.raises(PolicyErrors) as caught:
+        allowlist_settings()
+    assert message in str(caught.value)
+    assert "django_cors_policy.E021" in [check.id for check in run_checks()]

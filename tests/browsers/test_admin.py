@@ -1,0 +1,166 @@
+"""The admin in real browsers: narrow, dark, by keyboard, without scripts, under a strict CSP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.test.testcases import LiveServerTestCase, LiveServerThread
+
+from django_cors_policy.allowlist.models import AllowedOrigin
+from tests.allowlist.test_admin import (
+    ADD,
+    ADD_MANY,
+    LIST,
+    MIDDLEWARE,
+    PASTE,
+    POLICIES,
+    add,
+    add_raw,
+)
+from tests.allowlist.urls import __name__ as urlconf
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext, Page
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+NARROW = 390
+
+
+def strict_csp(get_response: Any) -> Any:
+    """Middleware: nothing inline, nothing from elsewhere."""
+
+    def respond(request: HttpRequest) -> HttpResponse:
+        response: HttpResponse = get_response(request)
+        response.headers["Content-Security-Policy"] = "default-src 'self'"
+        return response
+
+    return respond
+
+
+@pytest.fixture
+def site(browser: Browser, settings: Any) -> Iterator[str]:
+    settings.MIDDLEWARE = [f"{__name__}.{strict_csp.__name__}", *MIDDLEWARE]
+    settings.ROOT_URLCONF = urlconf
+    settings.CORS_POLICIES = POLICIES
+    add("https://b\u00fccher.example", note="Someone's front end, and a note that takes its room")
+    add_raw(origin="http://intranet.example")
+    # A database in memory has one connection, which both threads use.
+    shared = LiveServerTestCase._make_connections_override()
+    for connection in shared.values():
+        connection.inc_thread_sharing()
+    thread = LiveServerThread("localhost", StaticFilesHandler, connections_override=shared)
+    thread.daemon = True
+    thread.start()
+    thread.is_ready.wait()
+    assert thread.error is None
+    yield f"http://localhost:{thread.port}"
+    thread.terminate()
+    for connection in shared.values():
+        connection.dec_thread_sharing()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser says of the pages, the breach of a CSP above all."""
+    return []
+
+
+def open_context(browser: Browser, site: str, complaints: list[str], **options: Any) -> Page:
+    context: BrowserContext = browser.new_context(**options)
+    context.set_default_timeout(20_000)
+    client = Client()
+    client.force_login(User.objects.create_superuser("operator"))
+    context.add_cookies(
+        [{"name": "sessionid", "value": client.cookies["sessionid"].value, "url": site}]
+    )
+    page = context.new_page()
+
+    def hear(message: Any) -> None:
+        if message.type in ("error", "warning") and "favicon" not in str(message.location):
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_fit_a_narrow_screen_and_a_strict_csp(
+    browser: Browser, site: str, complaints: list[str], scheme: str
+) -> None:
+    page = open_context(
+        browser,
+        site,
+        complaints,
+        color_scheme=scheme,
+        viewport={"width": NARROW, "height": 800},
+    )
+
+    def check() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+        assert page.title()
+
+    page.goto(site + LIST)
+    check()
+    page.goto(site + ADD)
+    check()
+    page.fill("#id_origin", "https://app.example.com/" + "path/" * 30)
+    page.click("input[name=_save]")
+    assert "has a path" in page.inner_text(".errorlist")
+    page.wait_for_load_state()
+    check()
+    page.goto(site + ADD_MANY)
+    check()
+    page.fill("#id_origins", PASTE.strip("\ufeff") + "https://app.example.com/" + "path" * 30)
+    page.click("input[name=_preview]")
+    page.wait_for_selector("input[name=_confirm]")
+    page.wait_for_load_state()
+    check()
+    assert complaints == []
+    page.context.close()
+
+
+def test_adding_many_by_keyboard_without_scripts(
+    browser: Browser, site: str, complaints: list[str]
+) -> None:
+    page = open_context(browser, site, complaints, java_script_enabled=False)
+    page.goto(site + LIST)
+    page.focus(f"a[href='{ADD_MANY}']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(site + ADD_MANY)
+    page.focus("#id_origins")
+    page.keyboard.type("https://one.example\nhttps://two.example a note\nhttps://three.example/x")
+    page.keyboard.press("Tab")
+    page.keyboard.press("p")  # of the policies, the first that begins so
+    page.focus("input[name=_preview]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("input[name=_confirm]")
+    assert "2 origins would be added" in page.inner_text("#content")
+
+    page.focus("input[name=_edit]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#id_origins")
+    lines = page.input_value("#id_origins").splitlines()
+    assert lines == [
+        "https://one.example",
+        "https://two.example a note",
+        "https://three.example/x",
+    ]
+    assert page.input_value("#id_policy") == "public"
+    page.focus("input[name=_preview]")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("input[name=_confirm]")
+    page.focus("input[name=_confirm]")
+    page.keyboard.press("Enter")
+    page.wait_for_url(site + LIST)
+    assert "2 origins added." in page.inner_text(".messagelist")
+    added = AllowedOrigin.objects.filter(policy="public").values_list("origin", "note")
+    assert set(added) == {("https://one.example", ""), ("https://two.example", "a note")}
+    page.context.close()

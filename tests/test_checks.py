@@ -1,0 +1,847 @@
+"""The system checks: what a newcomer reads who has written something wrong.
+
+The table of wrong configurations is also the test of the words: each message stands here in full,
+as ``manage.py check`` prints it, and has to say enough without the documentation.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+import pytest
+from django.core import checks
+from django.core.checks import CheckMessage
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
+from django.middleware.common import CommonMiddleware
+from django.middleware.csrf import CsrfViewMiddleware
+
+from django_cors_policy.checks import (
+    check_cookies,
+    check_policies,
+    check_setup,
+    check_usefulness,
+)
+from django_cors_policy.inspection import walk_urls
+
+OURS = "django_cors_policy.middleware.CorsPolicyMiddleware"
+COMMON = "django.middleware.common.CommonMiddleware"
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+SECURITY = "django.middleware.security.SecurityMiddleware"
+SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
+AUTH = "django.contrib.auth.middleware.AuthenticationMiddleware"
+
+# The example of the design.
+GOOD = {
+    "default": {
+        "ALLOW_ORIGINS": ["https://app.example.com", "https://*.example.com", "http://localhost:*"],
+        "ALLOW_CREDENTIALS": True,
+    },
+    "public": {"ALLOW_ORIGINS": ["*"], "PATHS": ["/api/public/"]},
+}
+CREDENTIALS = {"ALLOW_CREDENTIALS": True}
+
+
+def wrong(default: Any, id: str, place: str, message: str, hint: str) -> Any:
+    """One wrong policy, and all that is said about it."""
+    place = f"CORS_POLICIES['default']{place}"
+    return pytest.param({"default": default}, id, place, message, hint, id=f"{id}-{message[:60]}")
+
+
+WRONG = [
+    # -- The shape ---------------------------------------------------------------------------------
+    pytest.param(
+        ["https://app.example.com"],
+        "E001",
+        "CORS_POLICIES",
+        "['https://app.example.com'] is not a dictionary of policies.",
+        "Write {'default': {'ALLOW_ORIGINS': ['https://app.example.com']}}.",
+        id="E001-a list of origins",
+    ),
+    pytest.param(
+        {"ALLOW_ORIGINS": ["https://app.example.com"]},
+        "E001",
+        "CORS_POLICIES",
+        "'ALLOW_ORIGINS' is no alias of a policy.",
+        "Write the policies by name: {'default': {'ALLOW_ORIGINS': [...]}}.",
+        id="E001-one policy without its name",
+    ),
+    wrong(
+        ["https://app.example.com"],
+        "E001",
+        "",
+        "['https://app.example.com'] is not a dictionary of a policy's keys.",
+        "Write a dictionary such as {'ALLOW_ORIGINS': ['https://app.example.com']}.",
+    ),
+    wrong(
+        {"ALLOWED_ORIGINS": ["https://app.example.com"]},
+        "E002",
+        "",
+        "'ALLOWED_ORIGINS' is no key of a policy.",
+        "Did you mean 'ALLOW_ORIGINS'?",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": "https://app.example.com"},
+        "E003",
+        "['ALLOW_ORIGINS']",
+        "'https://app.example.com' is a string where a list belongs.",
+        "Write ['https://app.example.com'].",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": re.compile("x")},
+        "E003",
+        "['ALLOW_ORIGINS']",
+        "re.compile('x') is a pattern where a list belongs.",
+        "Write [re.compile('x')].",
+    ),
+    wrong(
+        {"ALLOW_HEADERS": None},
+        "E003",
+        "['ALLOW_HEADERS']",
+        "None is of type NoneType where a list belongs.",
+        "Write a list, or leave ALLOW_HEADERS out.",
+    ),
+    wrong(
+        {"ALLOW_CREDENTIALS": "yes"},
+        "E003",
+        "['ALLOW_CREDENTIALS']",
+        "'yes' is of type str, not True or False.",
+        "Write True or False.",
+    ),
+    wrong(
+        {"MAX_AGE": "3600"},
+        "E003",
+        "['MAX_AGE']",
+        "'3600' is of type str, not a number of seconds.",
+        "Write whole seconds or a timedelta; 0 for no caching, None to leave the header out.",
+    ),
+    wrong(
+        {"MAX_AGE": -1},
+        "E004",
+        "['MAX_AGE']",
+        "-1 is negative.",
+        "Write 0 to keep browsers from caching.",
+    ),
+    # -- Origins -----------------------------------------------------------------------------------
+    wrong(
+        {"ALLOW_ORIGINS": ["https://app.example.com/"]},
+        "E005",
+        "['ALLOW_ORIGINS'][0]",
+        "'https://app.example.com/' has a path; an origin has none.",
+        "Write 'https://app.example.com'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": ["app.example.com"]},
+        "E005",
+        "['ALLOW_ORIGINS'][0]",
+        "'app.example.com' has no scheme.",
+        "Write 'https://app.example.com'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": ["https://a.examplehttps://b.example"]},  # the mistake
+        "E005",
+        "['ALLOW_ORIGINS'][0]",
+        "'https://a.examplehttps://b.example' holds several origins; "
+        "a comma is missing between two strings.",
+        "Write 'https://a.example', 'https://b.example'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": ["https://App.Example.com"]},
+        "E005",
+        "['ALLOW_ORIGINS'][0]",
+        "'https://App.Example.com' has upper-case letters; browsers send origins in lower case.",
+        "Write 'https://app.example.com'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": ["https://app.example.com:443"]},
+        "E005",
+        "['ALLOW_ORIGINS'][0]",
+        "'https://app.example.com:443' names https's default port, which browsers leave out.",
+        "Write 'https://app.example.com'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": [r"https://.*\.example\.com"]},
+        "E005",
+        "['ALLOW_ORIGINS'][0]",
+        r"r'https://.*\.example\.com' looks like a regular expression, "
+        "and strings are taken literally.",
+        r"Write re.compile(r'https://.*\.example\.com'), or a wildcard such as "
+        "'https://*.example.com'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": ["https://*example.com"]},
+        "E005",
+        "['ALLOW_ORIGINS'][0]",
+        "'https://*example.com' has a wildcard that is not the whole of the first label.",
+        "Write 'https://*.example.com'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": ["*", "https://app.example.com"]},
+        "E006",
+        "['ALLOW_ORIGINS'][0]",
+        "'*' stands beside other entries, and covers them all.",
+        "Write ['*'] for any origin, or leave '*' out.",
+    ),
+    wrong(
+        {"ALLOW_METHODS": ["*", "PUT"]},
+        "E006",
+        "['ALLOW_METHODS']",
+        "['*', 'PUT'] has '*' beside other methods, and '*' covers them all.",
+        "Write ['*'], or the methods that you mean.",
+    ),
+    # -- With credentials --------------------------------------------------------------------------
+    wrong(
+        {**CREDENTIALS, "ALLOW_ORIGINS": ["*"]},
+        "E007",
+        "['ALLOW_ORIGINS'][0]",
+        "'*' stands for any site and credentials are allowed: it could act as your users.",
+        "List the origins that you trust, or set ALLOW_CREDENTIALS to False.",
+    ),
+    wrong(
+        {**CREDENTIALS, "ALLOW_ORIGINS": ["null"]},
+        "E007",
+        "['ALLOW_ORIGINS'][0]",
+        "'null' stands for any site, from a sandboxed frame, and credentials are allowed: "
+        "it could act as your users.",
+        "List the origins that you trust, or set ALLOW_CREDENTIALS to False.",
+    ),
+    wrong(
+        {**CREDENTIALS, "ALLOW_ORIGINS": ["http://app.example.com"]},
+        "E008",
+        "['ALLOW_ORIGINS'][0]",
+        "'http://app.example.com' is http: anyone on the network's path can speak as that origin, "
+        "and credentials are allowed.",
+        "Write 'https://app.example.com', or take the risk knowingly: "
+        "add 'insecure-http' to ACCEPT_RISKS.",
+    ),
+    wrong(
+        {**CREDENTIALS, "ALLOW_ORIGINS": [re.compile(r"https?://app\.example\.com")]},
+        "E008",
+        "['ALLOW_ORIGINS'][0]",
+        r"re.compile(r'https?://app\.example\.com') matches 'http://app.example.com', which is "
+        "http: anyone on the network's path can speak as that origin, and credentials are allowed.",
+        "Write a pattern that begins with 'https://', or take the risk knowingly: "
+        "add 'insecure-http' to ACCEPT_RISKS.",
+    ),
+    wrong(
+        {**CREDENTIALS, "ALLOW_ORIGINS": ["https://*.github.io"]},
+        "E009",
+        "['ALLOW_ORIGINS'][0]",
+        "'https://*.github.io' covers names that anyone can register below 'github.io', "
+        "and credentials are allowed.",
+        "Write a name of yours, such as 'https://*.yours.github.io', or take the risk knowingly: "
+        "add 'public-suffix' to ACCEPT_RISKS.",
+    ),
+    wrong(
+        {**CREDENTIALS, "ALLOW_ORIGINS": [re.compile(r"https://.*\.co\.uk")]},
+        "E009",
+        "['ALLOW_ORIGINS'][0]",
+        r"re.compile(r'https://.*\.co\.uk') matches 'https://a.co.uk' and 'https://0.co.uk', "
+        "names that anyone can register, and credentials are allowed.",
+        "Write a pattern that spells out a name of yours, or take the risk knowingly: "
+        "add 'public-suffix' to ACCEPT_RISKS.",
+    ),
+    wrong(
+        {**CREDENTIALS, "ALLOW_ORIGINS": [re.compile(r"https://.*")]},
+        "E017",
+        "['ALLOW_ORIGINS'][0]",
+        "re.compile('https://.*') matches any origin and credentials are allowed: "
+        "any site could act as your users.",
+        "Name the host in the pattern, or set ALLOW_CREDENTIALS to False.",
+    ),
+    wrong(
+        {**CREDENTIALS, "EXPOSE_HEADERS": ["*"]},
+        "E012",
+        "['EXPOSE_HEADERS'][0]",
+        "'*' beside credentials means a header of that name and exposes nothing.",
+        "List the headers that scripts may read, such as 'x-total-count'.",
+    ),
+    # -- Methods and headers -----------------------------------------------------------------------
+    wrong(
+        {"ALLOW_METHODS": ["TRACE"]},
+        "E010",
+        "['ALLOW_METHODS'][0]",
+        "'TRACE' is forbidden by the Fetch standard: browsers let no script use it.",
+        "Leave it out.",
+    ),
+    wrong(
+        {"ALLOW_METHODS": ["patch"]},
+        "E010",
+        "['ALLOW_METHODS'][0]",
+        "'patch' is not in upper case, and methods are case-sensitive.",
+        "Write 'PATCH'.",
+    ),
+    wrong(
+        {"ALLOW_METHODS": ["GET, PUT"]},
+        "E010",
+        "['ALLOW_METHODS'][0]",
+        "'GET, PUT' is no HTTP method.",
+        "Write a method such as 'PUT'.",
+    ),
+    wrong(
+        {"ALLOW_HEADERS": ["Cookie"]},
+        "E011",
+        "['ALLOW_HEADERS'][0]",
+        "'Cookie' is forbidden by the Fetch standard: browsers send cookies by themselves.",
+        "Leave it out, and set ALLOW_CREDENTIALS to True for requests with cookies.",
+    ),
+    wrong(
+        {"ALLOW_HEADERS": ["Host"]},
+        "E011",
+        "['ALLOW_HEADERS'][0]",
+        "'Host' is forbidden by the Fetch standard: browsers let no script set it.",
+        "Leave it out.",
+    ),
+    wrong(
+        {"ALLOW_HEADERS": ["x-a x-b"]},
+        "E011",
+        "['ALLOW_HEADERS'][0]",
+        "'x-a x-b' is no header name.",
+        "Write one name, such as 'x-total-count'.",
+    ),
+    wrong(
+        {"EXPOSE_HEADERS": ["Set-Cookie"]},
+        "E011",
+        "['EXPOSE_HEADERS'][0]",
+        "'Set-Cookie' is never shown to scripts, whatever a server says.",
+        "Leave it out.",
+    ),
+    wrong(
+        {"VARY": ["*"]},
+        "E011",
+        "['VARY'][0]",
+        "'*' would keep every cache from storing the response.",
+        "List the request headers that ALLOW_ORIGIN_FUNC looks at.",
+    ),
+    # -- Functions, paths, risks -------------------------------------------------------------------
+    wrong(
+        {"ALLOW_ORIGIN_FUNC": "nowhere.cors.is_partner"},
+        "E013",
+        "['ALLOW_ORIGIN_FUNC']",
+        "'nowhere.cors.is_partner' cannot be imported "
+        "(ModuleNotFoundError: No module named 'nowhere').",
+        "Write the dotted path of a function, such as 'shop.cors.is_partner'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGIN_FUNC": "datetime.timezone.utc"},
+        "E013",
+        "['ALLOW_ORIGIN_FUNC']",
+        "'datetime.timezone.utc' is not a function.",
+        "Write a function (origin, request) -> bool, or its dotted path, "
+        "beside ALLOW_ORIGINS without '*'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGIN_FUNC": "tests.test_checks.takes_one"},
+        "E013",
+        "['ALLOW_ORIGIN_FUNC']",
+        "'tests.test_checks.takes_one' does not take the two arguments (origin, request).",
+        "Write a function (origin, request) -> bool, or its dotted path, "
+        "beside ALLOW_ORIGINS without '*'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGIN_FUNC": "tests.wire.yes", "ALLOW_ORIGINS": ["*"]},
+        "E013",
+        "['ALLOW_ORIGIN_FUNC']",
+        "'tests.wire.yes' would never be asked: '*' allows every origin already.",
+        "Write a function (origin, request) -> bool, or its dotted path, "
+        "beside ALLOW_ORIGINS without '*'.",
+    ),
+    wrong(
+        {"PATHS": ["api/"]},
+        "E014",
+        "['PATHS'][0]",
+        "'api/' does not begin with '/'.",
+        "Write '/api/'.",
+    ),
+    wrong(
+        {"PATHS": ["https://api.example.com/v1/"]},
+        "E014",
+        "['PATHS'][0]",
+        "'https://api.example.com/v1/' does not begin with '/'.",
+        "Write '/v1/'.",
+    ),
+    wrong(
+        {"PATHS": ["^/api/.*$"]},
+        "E014",
+        "['PATHS'][0]",
+        "'^/api/.*$' looks like a pattern, and strings are taken literally.",
+        "Write the prefix '/api/', which covers all that begins so, or re.compile(r'...').",
+    ),
+    wrong(
+        {"PATHS": [5]},
+        "E014",
+        "['PATHS'][0]",
+        "5 is of type int, not a path.",
+        "Write a prefix such as '/api/', or re.compile(r'...').",
+    ),
+    wrong(
+        {"PATHS": []},
+        "E014",
+        "['PATHS']",
+        "[] is empty, and so would govern nothing.",
+        "Write prefixes such as '/api/', or leave PATHS out.",
+    ),
+    pytest.param(
+        {"api": {"PATHS": ["/api/"]}, "shop": {"PATHS": ["/shop/", "/api/"]}},
+        "E015",
+        "CORS_POLICIES['shop']['PATHS'][1]",
+        "'/api/' belongs to CORS_POLICIES['api'] already, and a path has one policy.",
+        "Leave it out of one of the two.",
+        id="E015-one path in two policies",
+    ),
+    wrong(
+        {"ACCEPT_RISKS": ["insecure_http"]},
+        "E016",
+        "['ACCEPT_RISKS'][0]",
+        "'insecure_http' is no known risk.",
+        "Did you mean 'insecure-http'?",
+    ),
+]
+
+
+def takes_one(origin: str) -> bool:
+    return True
+
+
+def ids(messages: list[CheckMessage]) -> list[str]:
+    return [str(message.id).removeprefix("django_cors_policy.") for message in messages]
+
+
+@pytest.mark.parametrize(("policies", "id", "place", "message", "hint"), WRONG)
+def test_wrong_configuration(
+    settings: Any, policies: Any, id: str, place: str, message: str, hint: str
+) -> None:
+    settings.CORS_POLICIES = policies
+    assert check_policies() == [
+        checks.Error(message, hint=hint, obj=place, id=f"django_cors_policy.{id}")
+    ]
+
+
+def test_every_error_is_shown_by_an_example() -> None:
+    shown = {param.values[1] for param in WRONG}
+    assert shown == {f"E{number:03}" for number in range(1, 18)}
+
+
+def test_all_errors_are_reported_at_once(settings: Any) -> None:
+    settings.CORS_POLICIES = {
+        "default": {"MAX_AGE": -1, "TYPO": 1},
+        "public": {"ALLOW_ORIGINS": ["example.com", "*"]},
+    }
+    assert ids(check_policies()) == ["E002", "E004", "E005", "E006"]
+    # What is built on the policies waits until they compile.
+    assert check_usefulness() == check_cookies() == []
+
+
+def test_manage_py_check_fails(settings: Any) -> None:
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": ["https://app.example.com/"]}}
+    with pytest.raises(SystemCheckError) as caught:
+        call_command("check")
+    assert (
+        "CORS_POLICIES['default']['ALLOW_ORIGINS'][0]: (django_cors_policy.E005) "
+        "'https://app.example.com/' has a path; an origin has none.\n"
+        "\tHINT: Write 'https://app.example.com'."
+    ) in str(caught.value)
+
+
+@pytest.mark.parametrize("deploy", [False, True])
+def test_nothing_is_said_about_a_good_project(settings: Any, deploy: bool) -> None:
+    settings.ALLOWED_HOSTS = ["api.example.com"]
+    settings.MIDDLEWARE = [OURS, SECURITY, SESSION, COMMON, CSRF, AUTH]
+    settings.SESSION_COOKIE_SECURE = True
+    settings.CORS_POLICIES = GOOD
+    messages = checks.run_checks(include_deployment_checks=deploy)
+    assert [message for message in messages if "cors" in str(message.id)] == []
+
+
+@pytest.mark.parametrize("option", [["check"], ["check", "--deploy"]])
+def test_deploy_checks_are_for_deployment(settings: Any, option: list[str], capsys: Any) -> None:
+    settings.CORS_POLICIES = GOOD
+    call_command(*option)
+    assert ("django_cors_policy.W008" in capsys.readouterr().err) == ("--deploy" in option)
+
+
+# -- W001 to W005: the setup ----------------------------------------------------------------------
+
+
+def warning(id: str, place: str, message: str, hint: str) -> checks.Warning:
+    return checks.Warning(message, hint=hint, obj=place, id=f"django_cors_policy.{id}")
+
+
+def test_w001_missing_setting(settings: Any) -> None:
+    del settings.CORS_POLICIES
+    assert check_setup() == [
+        warning(
+            "W001",
+            "CORS_POLICIES",
+            "The setting is missing, so no other origin is allowed anywhere.",
+            "Write CORS_POLICIES = {'default': {'ALLOW_ORIGINS': ['https://app.example.com']}}.",
+        )
+    ]
+
+
+def test_no_policies_are_a_choice(settings: Any) -> None:
+    settings.CORS_POLICIES = {}
+    assert check_setup() == check_policies() == []
+
+
+def test_w002_missing_middleware(settings: Any) -> None:
+    settings.MIDDLEWARE = [COMMON]
+    assert check_setup() == [
+        warning(
+            "W002",
+            "MIDDLEWARE",
+            f"{OURS!r} is missing, so the policies have no effect.",
+            "Put it first in MIDDLEWARE.",
+        )
+    ]
+
+
+def test_w003_twice(settings: Any) -> None:
+    settings.MIDDLEWARE = [OURS, COMMON, OURS]
+    assert check_setup() == [
+        warning(
+            "W003",
+            "MIDDLEWARE[2]",
+            f"{OURS!r} stands there a second time.",
+            "Leave it out; MIDDLEWARE[0] does the work.",
+        )
+    ]
+
+
+@pytest.mark.parametrize("middleware", [[0, 1], [1, 0]], ids=["before", "behind"])
+def test_w003_beside_django_cors_headers(settings: Any, middleware: list[int]) -> None:
+    both = [OURS, "corsheaders.middleware.CorsMiddleware"]
+    settings.MIDDLEWARE = [both[index] for index in middleware]
+    assert check_setup() == [
+        warning(
+            "W003",
+            f"MIDDLEWARE[{middleware.index(1)}]",
+            "'corsheaders.middleware.CorsMiddleware' answers cross-origin requests too, "
+            "by other rules.",
+            "Leave one of the two out.",
+        )
+    ]
+
+
+def test_w004_behind_one_that_answers(settings: Any) -> None:
+    settings.MIDDLEWARE = [COMMON, OURS]
+    assert check_setup() == [
+        warning(
+            "W004",
+            "MIDDLEWARE[0]",
+            f"{COMMON!r} stands before {OURS!r} and can answer without it: "
+            "it redirects (APPEND_SLASH). Browsers then see no CORS headers.",
+            f"Move {OURS!r} to the top of MIDDLEWARE.",
+        )
+    ]
+
+
+def own_middleware(get_response: Any) -> Any:
+    return get_response
+
+
+class OwnCommonMiddleware(CommonMiddleware):
+    pass
+
+
+class OwnCsrfMiddleware(CsrfViewMiddleware):
+    pass
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        COMMON,
+        CSRF,
+        SESSION,
+        AUTH,
+        "django.contrib.auth.middleware.LoginRequiredMiddleware",
+        "django.contrib.auth.middleware.PersistentRemoteUserMiddleware",
+        "django.middleware.cache.CacheMiddleware",
+        "django.middleware.cache.FetchFromCacheMiddleware",
+        "django.middleware.http.ConditionalGetMiddleware",
+        "django.middleware.locale.LocaleMiddleware",
+        "tests.test_checks.OwnCommonMiddleware",
+        "whitenoise.middleware.WhiteNoiseMiddleware",  # known by name, installed or not
+    ],
+)
+def test_w004_for_each_that_answers(settings: Any, path: str) -> None:
+    settings.MIDDLEWARE = [path, OURS]
+    assert ids(check_setup()) == ["W004"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "django.middleware.gzip.GZipMiddleware",
+        "tests.test_checks.own_middleware",
+        "tests.wire.unauthorized",
+        SECURITY,  # without a redirect it only adds headers
+        "nowhere.at.all",  # Django says that
+    ],
+)
+def test_middleware_that_may_stand_before(settings: Any, path: str) -> None:
+    settings.MIDDLEWARE = [path, OURS]
+    assert check_setup() == []
+
+
+def test_w004_security_redirects(settings: Any) -> None:
+    settings.MIDDLEWARE = [SECURITY, OURS]
+    settings.SECURE_SSL_REDIRECT = True
+    (message,) = check_setup()
+    assert "it redirects to https" in message.msg
+
+
+def test_w004_each_place_is_named(settings: Any) -> None:
+    settings.MIDDLEWARE = [SESSION, SECURITY, COMMON, OURS, CSRF]
+    assert [(*ids([message]), message.obj) for message in check_setup()] == [
+        ("W004", "MIDDLEWARE[0]"),
+        ("W004", "MIDDLEWARE[2]"),
+    ]
+
+
+@pytest.mark.parametrize("before", ["gzip.GZipMiddleware", "common.CommonMiddleware"])
+def test_a_project_without_users(before: str) -> None:
+    """The checks must not import what the project has not installed."""
+    script = f"""
+        import django
+        from django.conf import settings
+        settings.configure(
+            INSTALLED_APPS=["django_cors_policy"],
+            MIDDLEWARE=["django.middleware.{before}", "{OURS}"],
+            ROOT_URLCONF="django.contrib.staticfiles.urls",
+            CORS_POLICIES={{}},
+            SECRET_KEY="x",
+        )
+        django.setup()
+        from django_cors_policy.checks import check_setup
+        print([message.id for message in check_setup()])
+    """
+    run = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], capture_output=True, text=True, check=False
+    )
+    expected = "['django_cors_policy.W004']\n" if "Common" in before else "[]\n"
+    assert (run.stdout, run.stderr) == (expected, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "meaning"),
+    [
+        ("CORS_ALLOWED_ORIGINS", "ALLOW_ORIGINS"),
+        ("CORS_ALLOWED_ORIGIN_REGEXES", "ALLOW_ORIGINS, as re.compile(...)"),
+        ("CORS_ALLOW_ALL_ORIGINS", "ALLOW_ORIGINS: ['*']"),
+        ("CORS_ALLOW_CREDENTIALS", "ALLOW_CREDENTIALS"),
+        ("CORS_ALLOW_HEADERS", "ALLOW_HEADERS"),
+        ("CORS_ALLOW_METHODS", "ALLOW_METHODS"),
+        ("CORS_ALLOW_PRIVATE_NETWORK", "ALLOW_PRIVATE_NETWORK"),
+        ("CORS_EXPOSE_HEADERS", "EXPOSE_HEADERS"),
+        ("CORS_ORIGIN_ALLOW_ALL", "ALLOW_ORIGINS: ['*']"),
+        ("CORS_ORIGIN_REGEX_WHITELIST", "ALLOW_ORIGINS, as re.compile(...)"),
+        ("CORS_ORIGIN_WHITELIST", "ALLOW_ORIGINS"),
+        ("CORS_PREFLIGHT_MAX_AGE", "MAX_AGE"),
+        ("CORS_REPLACE_HTTPS_REFERER", "nothing: Django's CSRF_TRUSTED_ORIGINS does it"),
+        ("CORS_URLS_REGEX", "PATHS"),
+    ],
+)
+def test_w005_leftovers(settings: Any, name: str, meaning: str) -> None:
+    setattr(settings, name, None)
+    assert check_setup() == [
+        warning(
+            "W005",
+            name,
+            "The setting is django-cors-headers'; nothing reads it here.",
+            f"Say it in CORS_POLICIES: {meaning}. Then delete the setting.",
+        )
+    ]
+
+
+# -- W006 and W007: less, or more, than was meant -------------------------------------------------
+
+WITHOUT_TOKEN = {"ALLOW_ORIGINS": ["https://app.example.com"], "ALLOW_HEADERS": [], **CREDENTIALS}
+
+
+def test_w006_csrf_header(settings: Any) -> None:
+    settings.MIDDLEWARE = [OURS, CSRF]
+    settings.CORS_POLICIES = {"default": WITHOUT_TOKEN}
+    assert check_usefulness() == [
+        warning(
+            "W006",
+            "CORS_POLICIES['default']['ALLOW_HEADERS']",
+            "Credentials are allowed and 'x-csrftoken' is not, so no script on an allowed origin "
+            "can send Django's CSRF token in that header.",
+            "Add 'x-csrftoken'; if no view of this policy is CSRF-protected, silence this check.",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header_name", "policy", "middleware", "expected"),
+    [
+        ("HTTP_X_CSRFTOKEN", {"ALLOW_HEADERS": []}, CSRF, ["W006"]),
+        (
+            "HTTP_X_CSRFTOKEN",
+            {"ALLOW_HEADERS": []},
+            "tests.test_checks.OwnCsrfMiddleware",
+            ["W006"],
+        ),
+        ("HTTP_X_XSRF_TOKEN", {}, CSRF, ["W006"]),
+        ("HTTP_X_XSRF_TOKEN", {"ALLOW_HEADERS": ["X-Xsrf-Token"]}, CSRF, []),
+        ("HTTP_X_CSRFTOKEN", {"ALLOW_HEADERS": ["*"]}, CSRF, []),
+        ("HTTP_X_CSRFTOKEN", {"ALLOW_HEADERS": []}, COMMON, []),
+        ("HTTP_X_CSRFTOKEN", {"ALLOW_HEADERS": [], "ALLOW_CREDENTIALS": False}, CSRF, []),
+    ],
+)
+def test_w006(
+    settings: Any, header_name: str, policy: Any, middleware: str, expected: list[str]
+) -> None:
+    settings.MIDDLEWARE = [OURS, middleware]
+    settings.CSRF_HEADER_NAME = header_name
+    origins = {"ALLOW_ORIGINS": ["https://app.example.com"]}
+    settings.CORS_POLICIES = {"default": {**origins, **CREDENTIALS, **policy}}
+    assert ids(check_usefulness()) == expected
+
+
+def test_w007_neighbour(settings: Any) -> None:
+    pattern = re.compile(r"https://app.example\.com")
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": ["https://example.com", pattern]}}
+    assert check_usefulness() == [
+        warning(
+            "W007",
+            "CORS_POLICIES['default']['ALLOW_ORIGINS'][1]",
+            r"re.compile(r'https://app.example\.com') matches 'https://app.example.com', "
+            "and 'https://appxexample.com' as well: a dot is not escaped.",
+            r"Escape each dot of the name (\.), and let the name end the pattern; or write a "
+            "wildcard such as 'https://*.example.com', which does both.",
+        )
+    ]
+
+
+# -- W008 and W009: cookies -----------------------------------------------------------------------
+
+FINE = (
+    "If that origin and this server are one site (same scheme, same registrable name), all is "
+    "well: name this server's hosts in ALLOWED_HOSTS, or silence this check."
+)
+
+
+def test_w008_samesite(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["api.other.example"]
+    settings.CORS_POLICIES = GOOD
+    assert check_cookies() == [
+        warning(
+            "W008",
+            "CORS_POLICIES['default']['ALLOW_CREDENTIALS']",
+            "Pages on 'https://app.example.com' may send credentials, but SESSION_COOKIE_SAMESITE "
+            "is 'Lax': from another site, browsers leave the session cookie out.",
+            f"{FINE} Otherwise set SESSION_COOKIE_SAMESITE = 'None' and SESSION_COOKIE_SECURE = "
+            "True, and mind that many browsers block third-party cookies.",
+        )
+    ]
+
+
+def test_w009_secure(settings: Any) -> None:
+    settings.ALLOWED_HOSTS = ["api.other.example"]
+    settings.SESSION_COOKIE_SAMESITE = "None"
+    settings.CORS_POLICIES = GOOD
+    assert check_cookies() == [
+        warning(
+            "W009",
+            "CORS_POLICIES['default']['ALLOW_CREDENTIALS']",
+            "Pages on 'https://app.example.com' may send credentials, but the session cookie is "
+            "not Secure: browsers reject a cookie for other sites without it.",
+            f"Set SESSION_COOKIE_SECURE = True. {FINE}",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("origin", "hosts", "samesite", "secure", "expected"),
+    [
+        ("https://app.example.com", ["api.other.example"], "Lax", True, ["W008"]),
+        ("https://app.example.com", ["api.other.example"], "Strict", True, ["W008"]),
+        # Django takes it in any case, and so do browsers
+        ("https://app.example.com", ["api.other.example"], "lax", True, ["W008"]),
+        # browsers take a missing attribute for Lax
+        ("https://app.example.com", ["api.other.example"], False, True, ["W008"]),
+        ("https://app.example.com", ["api.other.example"], "None", True, []),
+        ("https://app.example.com", ["api.other.example"], "None", False, ["W009"]),
+        # one site: every cookie is sent
+        ("https://app.example.com", ["api.example.com"], "Lax", False, []),
+        ("https://app.example.com", ["example.com"], "Strict", False, []),
+        ("https://app.example.com", [".example.com"], "Strict", False, []),
+        ("https://*.example.com", ["api.example.com"], "Lax", False, []),
+        (re.compile(r"https://\w+\.example\.com"), ["api.example.com"], "Lax", False, []),
+        ("http://localhost:3000", ["api.example.com"], "Lax", False, []),
+        ("https://192.168.0.1", ["192.168.0.1"], "Lax", False, []),
+        # nobody knows where the server is
+        ("https://app.example.com", ["*"], "Lax", True, ["W008"]),
+        ("https://app.example.com", [], "Lax", True, ["W008"]),
+        # one name for many sites
+        ("https://one.github.io", ["two.github.io"], "Lax", True, ["W008"]),
+        (re.compile(r"https://\w+\.other\.example"), ["api.example.com"], "Lax", True, ["W008"]),
+    ],
+)
+def test_cookies(
+    settings: Any, origin: Any, hosts: list[str], samesite: Any, secure: bool, expected: list[str]
+) -> None:
+    settings.ALLOWED_HOSTS = hosts
+    settings.SESSION_COOKIE_SAMESITE = samesite
+    settings.SESSION_COOKIE_SECURE = secure
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [origin], **CREDENTIALS}}
+    assert ids(check_cookies()) == expected
+
+
+def test_no_credentials_no_cookies(settings: Any) -> None:
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": ["https://app.example.com"]}}
+    assert check_cookies() == []
+
+
+# -- W012 and W013, and the policies of decorators -------------------------------------------------
+
+
+def test_w012_a_policy_that_governs_nothing(settings: Any) -> None:
+    settings.CORS_POLICIES = {"Default": {"ALLOW_ORIGINS": ["https://app.example.com"]}}
+    [idle] = check_usefulness()
+    assert (idle.id, idle.obj) == ("django_cors_policy.W012", "CORS_POLICIES['Default']")
+    assert idle.hint.endswith("The policy for all other paths is called 'default'.")
+    settings.CORS_POLICIES |= {"default": {}}
+    [idle] = check_usefulness()
+    assert "called" not in idle.hint
+    settings.ROOT_URLCONF = "tests.urls_decorated"
+    settings.CORS_POLICIES = {"default": {}, "public": {}}  # a decorator names it
+    assert check_usefulness() == []
+    del settings.ROOT_URLCONF
+    settings.CORS_POLICIES = {"default": {}, "idle": {}}
+    assert check_usefulness() == []
+
+
+@pytest.mark.parametrize(
+    "pattern", [r"https://([a-z]+)*\.example\.com", r"https://([a-z-]+\.?)+\.example\.com"]
+)
+def test_w013_a_slow_pattern(settings: Any, pattern: str) -> None:
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [re.compile(pattern)]}}
+    assert "django_cors_policy.W013" in [message.id for message in check_usefulness()]
+
+
+def test_policies_of_decorators_are_checked_as_well(settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.urls_careless"
+    settings.MIDDLEWARE = [OURS, CSRF]
+    settings.CORS_POLICIES = {"default": {"ALLOW_CREDENTIALS": True}}
+    places = [(message.id[-4:], message.obj) for message in check_usefulness()]
+    on = "on tests.urls_careless"
+    assert places == [
+        ("W006", f"@cors_policy(allow_headers=['content-type']) {on}.headers: allow_headers"),
+        (
+            "W007",
+            "@cors_policy(allow_origins=[re.compile('https://app.example\\\\.com')], "
+            f"allow_credentials=False) {on}.pattern: allow_origins[0]",
+        ),
+    ]
+
+
+def test_urls_that_are_none_are_django_s_to_name() -> None:
+    assert list(walk_urls([("not/", "a path")])) == []

@@ -1,0 +1,165 @@
+"""The order of the rooms: each may import what stands above it, and nothing else."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+import django_cors_policy
+
+PACKAGE = Path(django_cors_policy.__file__).parent
+
+ORDER = [
+    "fetch",
+    "exceptions",
+    "sites",
+    "origins",
+    "patterns",
+    "policy",
+    "protocol",
+    "sources",
+    "conf",
+    "decorators",
+    "inspection",
+    "resolution",
+    "middleware",
+    "explain",
+    "checks",
+    "apps",
+]
+WITHOUT_DJANGO = ORDER[: ORDER.index("conf")]
+# The one thing that they may know of Django: what it calls a wrong configuration.
+EXCEPTION = "django.core.exceptions.ImproperlyConfigured"
+
+ROOMS = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+
+
+def imports(node: ast.AST) -> Iterator[str]:
+    """Every name imported at run time, wherever in the module, as ``package.module.name``."""
+    children: Iterable[ast.AST] = ast.iter_child_nodes(node)
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        # A relative import is of this package: all modules stand in its root.
+        module = ".".join(filter(None, ["django_cors_policy" * node.level, node.module]))
+        yield from (f"{module}.{alias.name}" for alias in node.names)
+    elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+        children = node.orelse
+    for child in children:
+        yield from imports(child)
+
+
+def imported_by(room: str) -> list[str]:
+    return list(imports(ast.parse((PACKAGE / f"{room}.py").read_text())))
+
+
+def test_the_reader_of_imports() -> None:
+    source = """
+        import os, a.b
+        from . import fetch
+        from .policy import Policy as P
+        if TYPE_CHECKING:
+            from django.http import HttpRequest
+        else:
+            import c
+        def late():
+            try:
+                from django.db import models
+            except ImportError:
+                import d
+    """
+    assert list(imports(ast.parse(textwrap.dedent(source)))) == [
+        "os",
+        "a.b",
+        "django_cors_policy.fetch",
+        "django_cors_policy.policy.Policy",
+        "c",
+        "django.db.models",
+        "d",
+    ]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_imports_point_down(room: str) -> None:
+    below = ORDER[: ORDER.index(room)]
+    for name in imported_by(room):
+        package, _, rest = name.partition(".")
+        if package == "django_cors_policy":
+            assert rest.split(".")[0] in below, f"{room} imports {name}"
+
+
+@pytest.mark.parametrize("room", WITHOUT_DJANGO)
+def test_no_django(room: str) -> None:
+    django = [name for name in imported_by(room) if name.split(".")[0] in ("django", "asgiref")]
+    assert set(django) <= {EXCEPTION}
+
+
+def test_no_django_at_run_time_either() -> None:
+    """Nor by way of somebody else: the pure rooms load no settings, no models, no HTTP."""
+    run(
+        f"""
+        import sys
+        from django_cors_policy import {", ".join(WITHOUT_DJANGO)}
+        loaded = [name for name in sys.modules if name.startswith("django.")]
+        # These come with the exception.
+        extra = [name for name in loaded if not name.startswith(("django.core", "django.utils"))]
+        assert not extra, extra
+        """
+    )
+
+
+def test_the_core_does_not_know_the_allowlist() -> None:
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] != "allowlist":
+            for name in imports(ast.parse(path.read_text())):
+                assert not name.startswith("django_cors_policy.allowlist"), f"{path} imports {name}"
+
+
+def test_no_request_reads_the_public_suffix_list() -> None:
+    """It is long; only a wildcard with credentials, judged at start, is worth it."""
+    run(
+        """
+        from django.conf import settings
+        settings.configure(
+            ALLOWED_HOSTS=["*"],
+            MIDDLEWARE=["django_cors_policy.middleware.CorsPolicyMiddleware"],
+            ROOT_URLCONF="tests.urls",
+            CORS_POLICIES={
+                "default": {
+                    "ALLOW_ORIGINS": ["https://app.example.com", "https://*.example.com"],
+                    "ALLOW_ORIGIN_FUNC": "tests.wire.yes",
+                }
+            },
+        )
+        import django
+        django.setup()
+        from django.test import Client
+        from django_cors_policy.sites import _public_suffixes
+
+        client = Client()
+        for origin in ("https://app.example.com", "https://a.example.com", "https://other.example"):
+            response = client.get("/hello/", headers={"Origin": origin})
+            assert response["Access-Control-Allow-Origin"] == origin
+            headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
+            assert client.options("/hello/", headers=headers).status_code == 204
+        assert _public_suffixes.cache_info().currsize == 0
+        """
+    )
+
+
+def run(script: str) -> None:
+    """A fresh interpreter, for only there is it known who loads what."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        cwd=PACKAGE.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

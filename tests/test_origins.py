@@ -1,0 +1,662 @@
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.origins import (
+    MAX_ORIGIN_LENGTH,
+    Entry,
+    OriginMatcher,
+    OriginPattern,
+    parse_origin,
+    split_origin,
+)
+
+GENERIC = (
+    "Write an origin as location.origin shows it in the browser's console: "
+    "scheme, host and port if it has one, such as 'https://app.example.com'."
+)
+PORT_RANGE = "Write a port in that range, ':*' for any port, or nothing for the default."
+PORT_NUMBER = "Write a number from 1 to 65535, ':*' for any port, or nothing for the default."
+LONG_NAME = ".".join(["a" * 63] * 3 + ["b" * 61])  # 253 characters, the most that DNS can hold
+
+ACCEPTED = [
+    # as browsers send them
+    ("https://app.example.com", "https://app.example.com"),
+    ("http://app.example.com", "http://app.example.com"),
+    ("https://app.example.com:8443", "https://app.example.com:8443"),
+    ("https://app.example.com:1", "https://app.example.com:1"),
+    ("https://app.example.com:65535", "https://app.example.com:65535"),
+    # the default port of the other scheme is none of this one
+    ("http://app.example.com:443", "http://app.example.com:443"),
+    ("https://app.example.com:80", "https://app.example.com:80"),
+    ("http://localhost", "http://localhost"),
+    ("http://localhost:3000", "http://localhost:3000"),
+    ("https://my_app.example.com", "https://my_app.example.com"),
+    ("https://-a-.example.com", "https://-a-.example.com"),
+    ("https://1a.example.com", "https://1a.example.com"),
+    (f"https://{'a' * 63}.example", f"https://{'a' * 63}.example"),
+    (f"https://{LONG_NAME}", f"https://{LONG_NAME}"),
+    (f"https://{LONG_NAME}:65535", f"https://{LONG_NAME}:65535"),
+    # addresses, in canonical form
+    ("http://127.0.0.1:8000", "http://127.0.0.1:8000"),
+    ("https://192.168.0.1", "https://192.168.0.1"),
+    ("http://[::1]:8000", "http://[::1]:8000"),
+    ("https://[2001:db8::1]", "https://[2001:db8::1]"),
+    ("https://[::ffff:7f00:1]", "https://[::ffff:7f00:1]"),
+    # wildcards
+    ("https://*.example.com", "https://*.example.com"),
+    ("https://*.a.b.example.com", "https://*.a.b.example.com"),
+    ("https://*.example.com:8443", "https://*.example.com:8443"),
+    ("https://*.example.com:*", "https://*.example.com:*"),
+    ("http://localhost:*", "http://localhost:*"),
+    ("http://*.localhost:*", "http://*.localhost:*"),
+    ("http://[::1]:*", "http://[::1]:*"),
+    ("https://*.com", "https://*.com"),  # no credentials, no risk; with them, the policy judges
+    # custom schemes
+    ("capacitor://localhost", "capacitor://localhost"),
+    ("ionic://localhost", "ionic://localhost"),
+    ("tauri://localhost", "tauri://localhost"),
+    (
+        "chrome-extension://gighmmpiobklfepjocnamgkkbiglidom",
+        "chrome-extension://gighmmpiobklfepjocnamgkkbiglidom",
+    ),
+    (
+        "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc",
+        "moz-extension://2c127fa4-62c7-7e4f-90e5-472b45eecfdc",
+    ),
+    # Unicode becomes what browsers send (UTS 46, not transitional)
+    ("https://bücher.example", "https://xn--bcher-kva.example"),
+    ("https://bÜcher.example", "https://xn--bcher-kva.example"),
+    ("https://faß.example", "https://xn--fa-hia.example"),
+    ("https://例え.テスト", "https://xn--r8jz45g.xn--zckzah"),
+    ("https://пример.рф:8443", "https://xn--e1afmkfd.xn--p1ai:8443"),
+    ("https://bücher。example", "https://xn--bcher-kva.example"),  # an ideographic full stop
+    ("https://*.bücher.example:*", "https://*.xn--bcher-kva.example:*"),
+    ("http://\uff11\uff12\uff17.0.0.1", "http://127.0.0.1"),  # full-width digits
+    ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+]
+
+
+@pytest.mark.parametrize(("text", "normal"), ACCEPTED)
+def test_accepted(text: str, normal: str) -> None:
+    assert str(parse_origin(text)) == normal
+
+
+@pytest.mark.parametrize(
+    ("text", "exact", "subdomains", "insecure"),
+    [
+        ("https://app.example.com", True, False, False),
+        ("https://app.example.com:8443", True, False, False),
+        ("https://app.example.com:*", False, False, False),
+        ("https://*.example.com", False, True, False),
+        ("http://app.example.com", True, False, True),
+        ("http://10.0.0.1:8000", True, False, True),
+        ("http://*.example.com", False, True, True),
+        ("http://localhost:3000", True, False, False),
+        ("http://*.localhost", False, True, False),
+        ("http://127.0.0.2", True, False, False),
+        ("http://[::1]", True, False, False),
+        ("capacitor://localhost", True, False, False),
+    ],
+)
+def test_what_an_entry_is(text: str, exact: bool, subdomains: bool, insecure: bool) -> None:
+    entry = parse_origin(text)
+    assert (entry.is_exact, entry.subdomains, entry.is_insecure) == (exact, subdomains, insecure)
+
+
+# Text, a part of the reason, and the whole hint.
+REFUSED = [
+    # empty, and what stands for no one site
+    ("", "is empty", GENERIC),
+    ("  ", "is empty", GENERIC),
+    ("*", "is not the origin of any one site", GENERIC),
+    # path, query, fragment, userinfo
+    (
+        "https://app.example.com/",
+        "has a path; an origin has none",
+        "Write 'https://app.example.com'.",
+    ),
+    ("https://app.example.com/a/b", "has a path", "Write 'https://app.example.com'."),
+    ("https://app.example.com:8443/", "has a path", "Write 'https://app.example.com:8443'."),
+    ("https://app.example.com:443/", "has a path", "Write 'https://app.example.com'."),
+    ("https://*.example.com/", "has a path", "Write 'https://*.example.com'."),
+    ("https://bücher.example/", "has a path", "Write 'https://xn--bcher-kva.example'."),
+    ("https://app.example.com?a=b", "has a query", "Write 'https://app.example.com'."),
+    ("https://app.example.com/items?page=2", "has a path", "Write 'https://app.example.com'."),
+    ("https://app.example.com/apps?x", "has a path", "Write 'https://app.example.com'."),
+    ("https://app.example.com#top", "has a fragment", "Write 'https://app.example.com'."),
+    ("https://me@app.example.com", "has a user name", "Write 'https://app.example.com'."),
+    ("https://me:pw@app.example.com", "has a user name", "Write 'https://app.example.com'."),
+    # upper case
+    ("https://App.Example.com", "has upper-case letters", "Write 'https://app.example.com'."),
+    ("HTTPS://app.example.com", "has upper-case letters", "Write 'https://app.example.com'."),
+    ("HTTP://[::FFFF]", "has upper-case letters", "Write 'http://[::ffff]'."),
+    # ports
+    (
+        "https://app.example.com:443",
+        "names https's default port",
+        "Write 'https://app.example.com'.",
+    ),
+    ("http://app.example.com:80", "names http's default port", "Write 'http://app.example.com'."),
+    ("https://*.example.com:443", "names https's default port", "Write 'https://*.example.com'."),
+    ("https://app.example.com:0", "has a port outside of 1 to 65535", PORT_RANGE),
+    ("https://app.example.com:000", "has a port outside of 1 to 65535", PORT_RANGE),
+    ("https://app.example.com:65536", "has a port outside of 1 to 65535", PORT_RANGE),
+    ("https://app.example.com:" + "9" * 5000, "has a port outside of 1 to 65535", PORT_RANGE),
+    ("https://app.example.com:08443", "leading zeros", "Write 'https://app.example.com:8443'."),
+    ("https://app.example.com:0443", "leading zeros", "Write 'https://app.example.com'."),
+    ("https://app.example.com:", "has a colon and no port", "Write 'https://app.example.com'."),
+    ("https://app.example.com:http", "has 'http' for a port", PORT_NUMBER),
+    ("https://app.example.com:-1", "has '-1' for a port", PORT_NUMBER),
+    ("https://app.example.com:\uff18443", "has '\uff18443' for a port", PORT_NUMBER),
+    ("https://app.example.com:80*", "has '80*' for a port", PORT_NUMBER),
+    ("https://app.example.com:80:81", "has more than one colon", GENERIC),
+    # schemes
+    ("app.example.com", "has no scheme", "Write 'https://app.example.com'."),
+    ("app.example.com:8443", "has no scheme", "Write 'https://app.example.com:8443'."),
+    ("app.example.com/path", "has no scheme", "Write 'https://app.example.com'."),
+    ("*.example.com", "has no scheme", "Write 'https://*.example.com'."),
+    (".example.com", "has no scheme", "Write 'https://*.example.com'."),
+    ("//app.example.com", "has no scheme", "Write 'https://app.example.com'."),
+    ("https:app.example.com", "has no scheme", "Write 'https://app.example.com'."),
+    ("https:/app.example.com", "has no scheme", "Write 'https://app.example.com'."),
+    ("localhost:3000", "has no scheme", "Write 'http://localhost:3000'."),
+    ("127.0.0.1:8000", "has no scheme", "Write 'http://127.0.0.1:8000'."),
+    ("192.168.0.1", "has no scheme", "Write 'https://192.168.0.1'."),
+    ("::1", "has no scheme", "Write 'http://[::1]'."),
+    ("[::1]:8000", "has no scheme", "Write 'http://[::1]:8000'."),
+    ("about:blank", "has no scheme", GENERIC),
+    ("https:///app.example.com", "has no host", "Write 'https://app.example.com'."),
+    (
+        "*://app.example.com",
+        "has a wildcard for the scheme",
+        "Write one entry for each scheme, 'https://...' and, if need be, 'http://...'.",
+    ),
+    ("1http://app.example.com", "has '1http' for a scheme", GENERIC),
+    ("://app.example.com", "has '' for a scheme", "Write 'https://app.example.com'."),
+    ("x" * 65 + "://app.example.com", "for a scheme, which is none", GENERIC),
+    ("wss://app.example.com", "has the scheme of a socket", "Write 'https://app.example.com'."),
+    ("ws://localhost:3000", "has the scheme of a socket", "Write 'http://localhost:3000'."),
+    ("ftp://app.example.com", "no page has such an origin", None),
+    ("javascript://app.example.com", "no page has such an origin", None),
+    ("any", "has no scheme", "Write '*'."),
+    (
+        "file:///home/me/page.html",
+        "pages opened from files send the origin 'null'",
+        "Serve the page over http://localhost:8000 while developing and write that; "
+        "'null' is also sent by every sandboxed frame of any site.",
+    ),
+    # several in one string
+    (
+        "https://a.examplehttps://b.example",
+        "holds several origins; a comma is missing between two strings",
+        "Write 'https://a.example', 'https://b.example'.",
+    ),
+    (
+        "http://localhost:3000https://b.example",
+        "a comma is missing",
+        "Write 'http://localhost:3000', 'https://b.example'.",
+    ),
+    (
+        "https://a.example,https://b.example/",
+        "holds several origins; a list has one string for each",
+        "Write 'https://a.example', 'https://b.example'.",
+    ),
+    ("https://a.example b.example", "several", "Write 'https://a.example', 'https://b.example'."),
+    (
+        "https://a.example;https://b.example",
+        "several",
+        "Write 'https://a.example', 'https://b.example'.",
+    ),
+    ("https://a.example, null", "several", "Write 'https://a.example', 'null'."),
+    ("https://a.example, *", "several", "Write 'https://a.example', '*'."),
+    # one, with a rest of the list that it was cut from
+    ("https://a.example,", "has", "Write 'https://a.example'."),
+    (" https://a.example", "white space", "Write 'https://a.example'."),
+    ("https://a.example\n", "white space", "Write 'https://a.example'."),
+    ("https://a.example\x00", "invisible characters", GENERIC),
+    (",", "", GENERIC),
+    # "null" has one spelling, and no scheme to be added
+    ("NULL", "", "Write 'null'."),
+    # hosts
+    ("https://", "has no host", GENERIC),
+    ("https://:8443", "has no host", GENERIC),
+    ("https://a..example", "has an empty label", "Write 'https://a.example'."),
+    ("https://.example.com", "has an empty label", "Write 'https://*.example.com'."),
+    ("https://app.example.com.", "has an empty label", "Write 'https://app.example.com'."),
+    (f"https://{'a' * 64}.example", "has a label of 64 characters; 63 is the limit", GENERIC),
+    (f"https://a{LONG_NAME}", "has a host of 254 characters; 253 is the limit", GENERIC),
+    ("https://a%2eb.example", "has 'a%2eb' in its host", GENERIC),
+    ("https://a~b.example", "has 'a~b' in its host", GENERIC),
+    (
+        "https://" + "ü" * 64 + ".example",
+        "cannot be turned into ASCII (Label too long)",
+        "Write the host as location.origin shows it in the browser's console, "
+        "beginning with 'xn--'.",
+    ),
+    # addresses
+    (
+        "http://127.1",
+        "has an IP address that browsers write in another way",
+        "Write 'http://127.0.0.1'.",
+    ),
+    ("http://0x7f.0.0.1:8000", "in another way", "Write 'http://127.0.0.1:8000'."),
+    ("http://2130706433", "in another way", "Write 'http://127.0.0.1'."),
+    ("http://127.0.0.1.", "in another way", "Write 'http://127.0.0.1'."),
+    ("http://010.0.0.1", "in another way", "Write 'http://8.0.0.1'."),
+    ("https://1.2.3.4.5", "is no IP address, though it looks like one", GENERIC),
+    ("https://256.0.0.1", "is no IP address, though it looks like one", GENERIC),
+    ("https://app.example.1", "is no IP address, though it looks like one", GENERIC),
+    ("http://[0:0:0:0:0:0:0:1]", "in another way", "Write 'http://[::1]'."),
+    ("http://[::ffff:127.0.0.1]", "in another way", "Write 'http://[::ffff:7f00:1]'."),
+    ("http://[2001:db8::0:1]:8000", "in another way", "Write 'http://[2001:db8::1]:8000'."),
+    ("http://2001:db8::1", "goes into brackets", "Write 'http://[2001:db8::1]'."),
+    ("http://[fe80::1%eth0]", "has an IPv6 zone", GENERIC),
+    ("http://[::1", "has brackets that do not hold an IPv6 address", GENERIC),
+    ("http://[::1]x", "has brackets that do not hold an IPv6 address", GENERIC),
+    ("http://[]", "is no IP address", GENERIC),
+    ("http://[1.2.3.4]", "is no IP address", GENERIC),
+    ("https://me@[::1]:8000", "has a user name", "Write 'https://[::1]:8000'."),
+    # wildcards where none can stand
+    (
+        "https://*",
+        "has a wildcard for the whole host",
+        "Name the host, as in 'https://*.example.com', or write '*' alone for any origin "
+        "(which excludes credentials).",
+    ),
+    ("https://*example.com", "not the whole of the first label", "Write 'https://*.example.com'."),
+    ("https://app-*.example.com", "not the whole of the first", "Write 'https://*.example.com'."),
+    ("https://app.*.example.com", "not the whole of the first", "Write 'https://*.example.com'."),
+    ("https://*.*.example.com", "not the whole of the first", "Write 'https://*.example.com'."),
+    ("https://*.192.168.0.1", "has a wildcard before an IP address", GENERIC),
+    ("https://\uff0a.example.com", "cannot be turned into ASCII", None),
+    # regular expressions
+    (
+        r"https://.*\.example\.com",
+        "looks like a regular expression, and strings are taken literally",
+        r"Write re.compile(r'https://.*\.example\.com'), or a wildcard such as "
+        "'https://*.example.com'.",
+    ),
+    (
+        r"^https://app\.example\.com$",
+        "looks like a regular expression",
+        r"Write re.compile(r'^https://app\.example\.com$'), or a wildcard such as "
+        "'https://*.example.com'.",
+    ),
+    (r"https?://app\.example\.com", "looks like a regular expression", None),
+    (r"https://[a-z]+\.example\.com", "looks like a regular expression", None),
+    (r"https://(a|b)\.example\.com", "looks like a regular expression", None),
+    (
+        r"https://(app\.example\.com",
+        "looks like a regular expression",
+        "Write re.compile(r'...') around a valid pattern, or a wildcard such as "
+        "'https://*.example.com'.",
+    ),
+    (
+        r"https://app\.ex'ample\.com",
+        "looks like a regular expression",
+        r"""Write re.compile(r"https://app\.ex'ample\.com"), or a wildcard such as """
+        "'https://*.example.com'.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "reason", "hint"), REFUSED)
+def test_refused(text: str, reason: str, hint: str | None) -> None:
+    with pytest.raises(PolicyError) as caught:
+        parse_origin(text)
+    error = caught.value
+    assert reason in error.reason
+    assert hint in (None, error.hint)
+    assert (error.value, error.id) == (text, "E005")
+
+
+def written(hint: str) -> list[str]:
+    """The strings that a hint says to write."""
+    listed = re.fullmatch(r"Write ('[^']*'(?:, '[^']*')*)\.", hint)
+    return list(ast.literal_eval(f"[{listed[1]}]")) if listed else []
+
+
+def hints(text: str) -> list[str]:
+    try:
+        parse_origin(text)
+    except PolicyError as error:
+        return written(error.hint)
+    return []
+
+
+def is_entry(text: str) -> bool:
+    return text in ("*", "null") or str(parse_origin(text)) == text
+
+
+@pytest.mark.parametrize("text", [text for text, _, _ in REFUSED])
+def test_hints_can_be_followed(text: str) -> None:
+    """What a hint says to write is accepted as it is written there."""
+    assert all(is_entry(hint) for hint in hints(text))
+
+
+# Parts that origins, and what is taken for one, are made of.
+PARTS = [
+    *(
+        "http",
+        "https",
+        "ws",
+        "file",
+        "capacitor",
+        ":",
+        "/",
+        "//",
+        "://",
+        "https://",
+        "*",
+        "*.",
+        ".",
+    ),
+    *(
+        "a",
+        "b-c",
+        "example",
+        "com",
+        "localhost",
+        "null",
+        "xn--",
+        "ü",
+        "\uff21",
+        "。",
+        "\u200d",
+        "ß",
+    ),
+    *("127.0.0.1", "0x7f", "1", "[", "]", "[::1]", "::ffff:", "%", "0", "80", "443", "65536"),
+    *(
+        "@",
+        "?",
+        "#",
+        ",",
+        ";",
+        " ",
+        "\t",
+        "\n",
+        "\x00",
+        "\\",
+        "|",
+        "(",
+        ")",
+        "$",
+        "+",
+        "A",
+        "'",
+        '"',
+    ),
+]
+origin_like = st.lists(st.sampled_from(PARTS), max_size=9).map("".join) | st.text(max_size=40)
+
+
+@given(origin_like)
+@example(",")
+@example("https://a.example|https://b.example")
+@example("http://https://a.example")
+def test_any_text_is_parsed_or_refused(text: str) -> None:
+    """Nothing else is raised, and what is accepted or hinted at is in normal form at once."""
+    try:
+        entry = parse_origin(text)
+    except PolicyError as error:
+        hinted = written(error.hint)
+    else:
+        hinted = [str(entry)]
+        if entry.is_exact:
+            assert split_origin(str(entry)) == (entry.scheme, entry.host, entry.port)
+    assert all(is_entry(hint) for hint in hinted)
+
+
+@given(st.text(max_size=MAX_ORIGIN_LENGTH + 9) | origin_like)
+def test_split_never_raises(text: str) -> None:
+    parts = split_origin(text)
+    if parts is not None:
+        scheme, host, port = parts
+        assert text == f"{scheme}://{host}" + (f":{port}" if port else "")
+
+
+@pytest.mark.parametrize(
+    ("origin", "parts"),
+    [
+        ("https://app.example.com", ("https", "app.example.com", "")),
+        ("http://localhost:3000", ("http", "localhost", "3000")),
+        ("http://[::1]:8000", ("http", "[::1]", "8000")),
+        (f"{'s' * 64}://{LONG_NAME}:65535", ("s" * 64, LONG_NAME, "65535")),
+    ],
+)
+def test_split(origin: str, parts: tuple[str, str, str]) -> None:
+    assert split_origin(origin) == parts
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "",
+        "null",
+        "*",
+        "https://",
+        "https://*.example.com",
+        "https://app.example.com/",
+        "https://App.example.com",
+        "https://app.example.com:",
+        "https://app.example.com:0",
+        "https://app.example.com:443",
+        "http://app.example.com:80",
+        "https://app.example.com:08443",
+        "https://app.example.com:65536",
+        "https://app.example.com:100000",
+        "https://app.example.com, https://app.example.com",
+        "https://app.example.com\n",
+        "https://app.example.com\x00",
+        "https://a..example",
+        "https://bücher.example",
+        "https://xn--bcher-kva.example\u0661",
+        "https://me@app.example.com",
+        "http://[::1",
+        "http://[::G]",
+        f"{'s' * 65}://{LONG_NAME}:65535",
+        "https://" + "a" * 65536,
+    ],
+)
+def test_split_of_what_no_browser_sends(origin: str) -> None:
+    assert split_origin(origin) is None
+
+
+def matcher(*entries: str | re.Pattern[str]) -> OriginMatcher:
+    return OriginMatcher(
+        entry if isinstance(entry, re.Pattern) or entry == "null" else parse_origin(entry)
+        for entry in entries
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "origin"),
+    [
+        ("https://app.example.com", "https://app.example.com"),
+        ("null", "null"),
+        ("https://*.example.com", "https://app.example.com"),
+        ("https://*.example.com", "https://a.b.c.example.com"),
+        ("https://*.example.com", "https://xn--bcher-kva.example.com"),
+        ("https://*.example.com:8443", "https://app.example.com:8443"),
+        ("https://*.example.com:*", "https://app.example.com"),
+        ("https://*.example.com:*", "https://app.example.com:8443"),
+        ("https://app.example.com:*", "https://app.example.com"),
+        ("https://app.example.com:*", "https://app.example.com:1"),
+        ("http://localhost:*", "http://localhost:3000"),
+        ("http://[::1]:*", "http://[::1]:3000"),
+        ("http://127.0.0.1:*", "http://127.0.0.1:3000"),
+        ("https://*.com", "https://example.com"),
+        ("capacitor://*.localhost", "capacitor://app.localhost"),
+    ],
+)
+def test_matches(entry: str, origin: str) -> None:
+    assert str(matcher(entry).match(origin)) == entry
+
+
+@pytest.mark.parametrize(
+    ("entry", "origin"),
+    [
+        # another scheme, host or port
+        ("https://app.example.com", "http://app.example.com"),
+        ("https://app.example.com", "https://example.com"),
+        ("https://app.example.com", "https://a.app.example.com"),
+        ("https://app.example.com", "https://app.example.com:8443"),
+        ("https://app.example.com:8443", "https://app.example.com"),
+        ("https://app.example.com", "null"),
+        # no wildcard is the apex, or a name that merely ends like it
+        ("https://*.example.com", "https://example.com"),
+        ("https://*.example.com", "https://evilexample.com"),
+        ("https://*.example.com", "https://app.example.com.evil.example"),
+        ("https://*.example.com", "https://.example.com"),
+        ("https://*.example.com", "https://*.example.com"),
+        # nor crosses schemes or ports
+        ("https://*.example.com", "http://app.example.com"),
+        ("https://*.example.com", "https://app.example.com:8443"),
+        ("https://*.example.com:8443", "https://app.example.com"),
+        ("https://*.example.com:*", "http://app.example.com:8443"),
+        ("http://localhost:*", "https://localhost:3000"),
+        ("http://localhost:*", "http://app.localhost:3000"),
+        # nor matches what no browser sends
+        ("https://*.example.com:*", "https://app.example.com:443"),
+        ("https://*.example.com:*", "https://app.example.com:65536"),
+        ("https://*.example.com:*", "https://app.example.com:*"),
+        ("https://*.example.com", "https://APP.example.com"),
+        ("https://*.example.com", "https://app.example.com/"),
+        ("https://*.example.com", "https://a b.example.com"),
+        ("https://*.example.com", "https://evil.example#.example.com"),
+        ("https://*.example.com", "https://evil.example/.example.com"),
+        ("https://*.example.com", "https://me@app.example.com"),
+        ("https://*.example.com", "https://app.example.com\n"),
+        ("https://*.example.com", "https://" + "a." * 200 + "example.com"),
+        # nor an address
+        ("https://*.com", "https://1.2.3.4"),
+        ("https://*.com", "https://[::1]"),
+    ],
+)
+def test_does_not_match(entry: str, origin: str) -> None:
+    assert matcher(entry).match(origin) is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "entry"),
+    [
+        ("https://a.b.example.com", "https://a.b.example.com"),
+        ("https://a.b.example.com:1", "https://a.b.example.com:*"),
+        ("https://x.b.example.com", "https://*.b.example.com"),
+        ("https://x.y.example.com", "https://*.example.com"),
+        ("https://x.y.example.com:8443", "https://*.example.com:8443"),
+        ("https://x.y.example.com:1", "https://*.example.com:*"),
+        # the longest suffix has no entry for this scheme; a shorter one has
+        ("http://x.b.example.com", "http://*.example.com"),
+        ("https://x.test", r"https://.\.test"),
+        ("https://example.com", None),
+    ],
+)
+def test_the_most_specific_entry_wins(origin: str, entry: str | None) -> None:
+    entries = matcher(
+        re.compile(r"https://.\.test"),
+        re.compile(r"https://..*"),
+        "http://*.example.com",
+        "https://*.example.com:*",
+        "https://*.example.com",
+        "https://*.example.com:8443",
+        "https://*.b.example.com",
+        "https://a.b.example.com:*",
+        "https://a.b.example.com",
+    )
+    found = entries.match(origin)
+    assert (found.pattern if isinstance(found, re.Pattern) else str(found)) == (
+        entry or r"https://..*"
+    )
+
+
+def test_all_matches_the_most_specific_first() -> None:
+    specific_first = [
+        "https://a.b.example.com",
+        "https://a.b.example.com:*",
+        "https://*.b.example.com",
+        "https://*.example.com",
+        "https://*.example.com:*",
+    ]
+    others = ["http://a.b.example.com", "https://*.a.b.example.com", "https://*.example.com:8443"]
+    entries = matcher(re.compile("https://a.*"), *reversed(specific_first), *others)
+    found = [str(entry) for entry in entries.matches("https://a.b.example.com")]
+    assert found == [*specific_first, str(re.compile("https://a.*"))]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "origin", "matches"),
+    [
+        (r"https://app\.example\.com", "https://app.example.com", True),
+        # a pattern always matches in full, with or without anchors
+        (r"https://app\.example\.com", "https://app.example.com.evil.example", False),
+        (r"https://app\.example\.com", "https://app.example.com:8443", False),
+        (r"app\.example\.com", "https://app.example.com", False),
+        (r"^https://app\.example\.com$", "https://app.example.com", True),
+        (r"https://a|https://app\.example\.com", "https://app.example.com", True),
+        (r"(?i)HTTPS://APP\.EXAMPLE\.COM", "https://app.example.com", True),
+        # a pattern that matches everything still sees only what a browser sends
+        (r"(?s).*", "https://app.example.com", True),
+        (r"(?s).*", "null", False),
+        (r"(?s).*", "", False),
+        (r"(?s).*", "https://APP.example.com", False),
+        (r"(?s).*", "https://app.example.com\n", False),
+        (r"(?s).*", "https://app.example.com, https://b.example", False),
+        (r"(?s).*", "https://" + "a" * MAX_ORIGIN_LENGTH, False),
+    ],
+)
+def test_pattern(pattern: str, origin: str, matches: bool) -> None:
+    compiled = re.compile(pattern)
+    assert matcher(compiled).match(origin) == (compiled if matches else None)
+
+
+# -- The matcher agrees with the obvious one ------------------------------------------------------
+
+names = st.lists(st.sampled_from(["a", "b", "app"]), min_size=1, max_size=4).map(".".join)
+hosts = names | st.sampled_from(["127.0.0.1", "[::1]"])
+schemes = st.sampled_from(["http", "https", "app"])
+ports = st.sampled_from(["", "81", "8443"])
+entries = st.builds(OriginPattern, schemes, names, ports | st.just("*"), st.booleans()) | st.builds(
+    OriginPattern, schemes, hosts, ports | st.just("*")
+)
+
+
+def naive(entries: list[OriginPattern], origin: OriginPattern) -> OriginPattern | None:
+    """Every entry asked in turn; the exact one before wildcards, the longer suffix first."""
+    found = [
+        entry
+        for entry in entries
+        if entry.scheme == origin.scheme
+        and entry.port in (origin.port, "*")
+        and (
+            origin.host.endswith(f".{entry.host}")
+            if entry.subdomains
+            else origin.host == entry.host
+        )
+    ]
+    return max(
+        found,
+        key=lambda entry: (not entry.subdomains, len(entry.host), entry.port != "*"),
+        default=None,
+    )
+
+
+@given(st.lists(entries, max_size=12), st.builds(OriginPattern, schemes, hosts, ports))
+def test_agrees_with_a_naive_matcher(entries: list[Entry], origin: OriginPattern) -> None:
+    found = OriginMatcher(entries).match(str(origin))
+    expected = naive(entries, origin)
+    assert (found and str(found)) == (expected and str(expected))
+
+
+@given(st.lists(entries, max_size=6), origin_like)
+def test_never_raises(entries: list[Entry], text: str) -> None:
+    assume(text not in map(str, entries))
+    found = OriginMatcher(entries).match(text)
+    assert found is None or split_origin(text) is not None
