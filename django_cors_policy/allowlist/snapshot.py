@@ -305,9 +305,12 @@ class Allowlist:
             return
         self._ensure_thread()
         with self._progress:
+            if self.is_ready():
+                return  # another request saw to it, or the new thread was quick
             begun, done = self._begun, self._done
             seconds = self._deadline - time.monotonic() if done == 0 else GRACE_SECONDS
-            self._wake.set()
+            if self._busy_since is None:
+                self._wake.set()
             if self._busy_since is not None or self._progress.wait_for(
                 lambda: self._begun != begun, THREAD_START_SECONDS
             ):
@@ -372,13 +375,14 @@ class Allowlist:
                 pause = min(retry, interval)
                 retry *= 2
             wake.wait(max(pause, 0.01))
-            wake.clear()
 
     def _begin(self, thread: threading.Thread) -> bool:
         """Note that ``thread`` asks; False if it is not the one that should."""
         with self._progress:
             if self._thread is not thread:
                 return False
+            # Whoever asked for an answer until now gets this one.
+            self._wake.clear()
             self._begun += 1
             self._busy_since = time.monotonic()
             self._progress.notify_all()

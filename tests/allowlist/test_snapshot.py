@@ -715,6 +715,13 @@ class TestOutage:
         go_on.set()
         hung[0].join(30)
 
+    def test_a_first_answer_is_asked_for_once(self, source: Allowlist, settings: Any) -> None:
+        settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 3600}
+        add()
+        assert allowed(ROW)
+        time.sleep(0.1)  # a second question would come at once
+        assert source._begun == 1
+
     def test_a_process_that_was_frozen(self, source: Allowlist, settings: Any) -> None:
         """The first request after it waits a moment for an answer that is not too old."""
         settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 3600}
