@@ -57,6 +57,8 @@ class PolicyBook:
             if default is not None and default.paths is None
             else None
         )
+        # The ruling for all paths alike, where there is one: most projects name no paths.
+        self.everywhere = None if prefixes or patterns else self.default
 
     def is_sure_below(self, beginning: str) -> bool:
         """Whether all paths that begin so are ruled alike."""
@@ -131,20 +133,22 @@ def _contested_paths(policies: Mapping[str, Policy]) -> list[PolicyError]:
     return errors
 
 
-_book: PolicyBook | None = None
+# None until somebody asks policy_book() for it. Public, for a call would cost each request as much
+# as a whole middleware that does nothing.
+book: PolicyBook | None = None
 
 
 def policy_book() -> PolicyBook:
     """The book of the current settings. Raises ``PolicyErrors`` (an ``ImproperlyConfigured``)."""
-    global _book
+    global book
     # Two threads may both compile; both results are right, and one reference is kept.
-    if _book is None:
-        _book = compile_book(getattr(settings, SETTING, {}))
-    return _book
+    if book is None:
+        book = compile_book(getattr(settings, SETTING, {}))
+    return book
 
 
 @receiver(setting_changed)
 def _forget_book(*, setting: str, **kwargs: Any) -> None:
-    global _book
+    global book
     if setting == SETTING:
-        _book = None
+        book = None

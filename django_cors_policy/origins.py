@@ -7,6 +7,7 @@ wrote anything else what to write instead.
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 import re
 import socket
@@ -26,6 +27,8 @@ MAX_SCHEME_LENGTH = 64  # no scheme in use comes near
 MAX_PORT = 65535
 # Nothing longer can be an origin, so nothing longer is looked at.
 MAX_ORIGIN_LENGTH = MAX_SCHEME_LENGTH + len("://") + MAX_HOST_LENGTH + len(":65535")
+# So many origins are remembered for each list that holds wildcards or patterns.
+REMEMBERED = 1024
 
 ANY_PORT = "*"
 # https://url.spec.whatwg.org/#default-port, for the schemes that pages have.
@@ -109,7 +112,7 @@ def split_origin(origin: str) -> tuple[str, str, str] | None:
     match = _SERIALISED.fullmatch(origin)
     if match is None:
         return None
-    scheme, host, port = match.group(1), match.group(2), match.group(3) or ""
+    scheme, host, port = match.groups("")
     # A browser leaves the default port out.
     if port and (port == DEFAULT_PORTS.get(scheme) or int(port) > MAX_PORT):
         return None
@@ -124,7 +127,7 @@ class OriginMatcher:
     expressions are tried one by one, each against the whole origin.
     """
 
-    __slots__ = ("_depth", "_patterns", "_wildcards", "exact")
+    __slots__ = ("_depth", "_match_inexact", "_patterns", "_wildcards", "exact", "is_exact")
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         exact: set[str] = set()
@@ -143,27 +146,30 @@ class OriginMatcher:
         self._wildcards = wildcards
         self._depth = max((host.count(".") for host in wildcards if host[0] == "."), default=0)
         self._patterns = tuple(patterns)
+        # Whether there are no others.
+        self.is_exact = not wildcards and not patterns
+        # Ten patterns cost as much as the rest of a request, and visitors come from few origins.
+        # Random ones, which a stranger may send, push these out and do no more.
+        self._match_inexact = functools.lru_cache(maxsize=REMEMBERED)(self._first_inexact)
 
     def match(self, origin: str) -> Entry | None:
         """The most specific entry that allows ``origin``, or None."""
         if origin in self.exact:
             return origin
-        if not self._wildcards and not self._patterns:
+        if self.is_exact or len(origin) > MAX_ORIGIN_LENGTH:
             return None
-        return next(self._inexact_matches(origin), None)
+        return self._match_inexact(origin)
+
+    def _first_inexact(self, origin: str) -> Entry | None:
+        return next(self.matches(origin), None)
 
     def matches(self, origin: str) -> Iterator[Entry]:
         """All entries that allow ``origin``, the most specific first."""
         if origin in self.exact:
             yield origin
-        yield from self._inexact_matches(origin)
-
-    def _inexact_matches(self, origin: str) -> Iterator[Entry]:
-        parts = split_origin(origin)
-        if parts is None:
+        if self.is_exact or (parts := split_origin(origin)) is None:
             return
-        if self._wildcards:
-            yield from self._matching_wildcards(*parts)
+        yield from self._matching_wildcards(*parts)
         for pattern in self._patterns:
             if pattern.fullmatch(origin):
                 yield pattern

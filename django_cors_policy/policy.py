@@ -125,11 +125,15 @@ class Policy:
     # Derived once, so that no request has to.
     any_origin: bool = field(init=False, repr=False)
     matcher: OriginMatcher = field(init=False, repr=False)
+    exact_origins: frozenset[str] = field(init=False, repr=False)
+    is_exact: bool = field(init=False, repr=False)
     grant: Grant = field(init=False, repr=False)
     grant_without_credentials: Grant = field(init=False, repr=False)
+    grant_to_all: Grant | None = field(init=False, repr=False)
     vary_actual: tuple[str, ...] = field(init=False, repr=False)
     vary_joined: str = field(init=False, repr=False)
     vary_preflight: str = field(init=False, repr=False)
+    refused_preflight_headers: tuple[tuple[str, str], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         def derive(name: str, value: object) -> None:
@@ -137,20 +141,27 @@ class Policy:
 
         derive("any_origin", self.origins == (fetch.WILDCARD,))
         derive("matcher", OriginMatcher(() if self.any_origin else self.origins))
-        derive("grant", self._join(credentials=self.allow_credentials))
-        derive("grant_without_credentials", self._join(credentials=False))
+        # The matcher's, one step nearer: a fifth of what it costs to judge an origin.
+        derive("exact_origins", self.matcher.exact)
+        derive("is_exact", self.matcher.is_exact)
         # "*" gives everyone the same answer, so there is nothing to vary on.
         derive("vary_actual", () if self.any_origin else (fetch.ORIGIN, *self.vary))
         derive("vary_joined", ", ".join(self.vary_actual))
         asked = (fetch.ORIGIN, fetch.REQUEST_METHOD, fetch.REQUEST_HEADERS, *self.vary)
         derive("vary_preflight", ", ".join(asked))
+        derive("grant", self._join(credentials=self.allow_credentials))
+        derive("grant_without_credentials", self._join(credentials=False))
+        derive("grant_to_all", self.grant if self.any_origin else None)
+        # Without the length, servers would announce a body in chunks.
+        refused = (("Vary", self.vary_preflight), ("Content-Length", "0"))
+        derive("refused_preflight_headers", refused)
 
-    def judge(self, origin: str | None) -> Grant | None:
-        """What ``ALLOW_ORIGINS`` grants an ``Origin`` header (None: there is none)."""
-        if self.any_origin:
+    def judge(self, origin: str) -> Grant | None:
+        """What ``ALLOW_ORIGINS`` grants an ``Origin`` header. Without one, ``grant_to_all``."""
+        if origin in self.exact_origins:
             return self.grant
-        if origin is None or self.matcher.match(origin) is None:
-            return None
+        if self.is_exact or self.matcher.match(origin) is None:
+            return self.grant_to_all
         return self.grant
 
     def asks_about(self, origin: str) -> bool:
@@ -198,6 +209,7 @@ class Policy:
             preflight.append((fetch.ALLOW_HEADERS, ", ".join(self.allow_headers)))
         if self.max_age is not None:
             preflight.append((fetch.MAX_AGE, str(self.max_age)))
+        preflight.append(("Vary", self.vary_preflight))
         return Grant(
             credentials=credentials,
             allow_origin=fetch.WILDCARD if self.any_origin else None,

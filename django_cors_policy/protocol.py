@@ -6,7 +6,7 @@ https://fetch.spec.whatwg.org/#http-cors-protocol. Pure: no Django, no clock, no
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import Protocol
 
 from . import fetch
 from .policy import Grant, Policy
@@ -26,12 +26,10 @@ MAX_ECHO_LENGTH = 1024
 _HEADER_LIST = re.compile(rf"{fetch.TOKEN}(?:[ \t]?,[ \t]?{fetch.TOKEN})*")
 
 
-@dataclass(frozen=True)
-class PreflightAnswer:
-    """Status and headers of the answer to a preflight; the body is empty."""
+class Writable(Protocol):
+    """What headers are written on: a dictionary, or those of Django's responses."""
 
-    status: int
-    headers: Headers
+    def __setitem__(self, name: str, value: str, /) -> None: ...
 
 
 def answer_preflight(
@@ -43,8 +41,10 @@ def answer_preflight(
     *,
     private_network: bool = False,
     is_split: bool = False,
-) -> PreflightAnswer:
-    """The answer to a preflight from ``origin``, which ``policy`` grants ``grant`` (None: refused).
+) -> tuple[int, Headers]:
+    """Status and headers for a preflight from ``origin``, which ``policy`` grants ``grant``.
+
+    None refuses. The body is empty.
 
     ``method`` and ``headers`` are the values of ``Access-Control-Request-Method`` and ``-Headers``
     (``""`` if absent), as a stranger sent them. The full lists are answered whatever was asked: the
@@ -55,30 +55,28 @@ def answer_preflight(
     browser keeps header names for the URL, not for a method (#concept-cache-match-header): a POST
     that would be refused is sent without asking once a GET has been allowed its Content-Type.
     """
-    vary = (("Vary", policy.vary_preflight),)
     if grant is None:
-        return PreflightAnswer(PREFLIGHT_REFUSED, vary)
+        return PREFLIGHT_REFUSED, policy.refused_preflight_headers
     if is_split:
         grant = policy.narrowed_grant(credentials=grant.credentials, seconds=0)
-    echoed: Headers = ()
+    allowed = ((fetch.ALLOW_ORIGIN, grant.allow_origin or origin), *grant.preflight_headers)
     if grant.echo_methods:
-        echoed += ((fetch.ALLOW_METHODS, ", ".join(_echoed_methods(method))),)
+        allowed += ((fetch.ALLOW_METHODS, ", ".join(_echoed_methods(method))),)
     if grant.echo_headers and len(headers) <= MAX_ECHO_LENGTH and _HEADER_LIST.fullmatch(headers):
-        echoed += ((fetch.ALLOW_HEADERS, headers),)
+        allowed += ((fetch.ALLOW_HEADERS, headers),)
     if private_network and policy.allow_private_network:
-        echoed += ((fetch.ALLOW_PRIVATE_NETWORK, "true"),)
-    allow_origin = ((fetch.ALLOW_ORIGIN, grant.allow_origin or origin),)
-    return PreflightAnswer(
-        PREFLIGHT_ALLOWED, allow_origin + grant.preflight_headers + echoed + vary
-    )
+        allowed += ((fetch.ALLOW_PRIVATE_NETWORK, "true"),)
+    return PREFLIGHT_ALLOWED, allowed
 
 
-def actual_headers(grant: Grant, origin: str) -> Headers:
-    """The headers that let ``origin`` read the response to an actual request.
+def write_actual_headers(headers: Writable, grant: Grant, origin: str) -> None:
+    """Let ``origin`` read the response to an actual request.
 
-    What the browser does with them: https://fetch.spec.whatwg.org/#cors-check.
+    What the browser does with the headers: https://fetch.spec.whatwg.org/#cors-check.
     """
-    return ((fetch.ALLOW_ORIGIN, grant.allow_origin or origin), *grant.actual_headers)
+    headers[fetch.ALLOW_ORIGIN] = grant.allow_origin or origin
+    for name, value in grant.actual_headers:
+        headers[name] = value
 
 
 def _echoed_methods(method: str) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.http import HttpRequest
 from django.urls import Resolver404, get_resolver
 from django.utils import translation
@@ -37,6 +39,7 @@ from .policy import Policy, compile_policy, did_you_mean
 
 logger = logging.getLogger("django_cors_policy")
 
+K = TypeVar("K")
 T = TypeVar("T")
 
 
@@ -63,13 +66,15 @@ def rule_actual(
     ``path`` is ``path_info`` as it came, which a middleware may have rewritten since. The view is
     the one that Django chose; only where a middleware answered first is the path resolved here.
     """
-    view: AnyView | None = None
+    ruling: Ruling | None = None
     if request.resolver_match is not None:
-        view = request.resolver_match.func if decorators.in_use else None
+        if decorators.in_use:
+            ruling = rule_view(book, request.resolver_match.func, request.method or "")
     # A 404 without a view is most likely Django's, which has looked for one already.
     elif status_code != 404 and _has_decorated_views(request):
         view = _resolve_again(_urlconf_of(request), path, _language_of(request))
-    ruling = rule_view(book, view, request.method or "") if view is not None else None
+        if view is not None:
+            ruling = rule_view(book, view, request.method or "")
     return ruling or book.rule_path(path)
 
 
@@ -132,23 +137,38 @@ def declarations() -> Iterator[tuple[Declaration, str]]:
     yield from sorted(found, key=lambda mark: (mark[1], mark[0].name))
 
 
+# URLconfs whose views have been imported, None for the project's. From then on it is known whether
+# any is decorated.
+_imported: set[object] = set()
+
+
 def _has_decorated_views(request: HttpRequest) -> bool:
-    # Imports the views, if nobody has yet: from then on it is known whether any is decorated.
-    _ = get_resolver(_urlconf_of(request)).url_patterns
+    # Without looking at settings, which costs a thirtieth of a preflight.
+    chosen = getattr(request, "urlconf", None)
+    if chosen not in _imported:
+        _ = get_resolver(_urlconf_of(request)).url_patterns
+        _imported.add(chosen)
     return decorators.in_use
 
 
-def _cached_by_view(function: Callable[..., T]) -> Callable[..., T]:
+@receiver(setting_changed)
+def _forget_urlconf(*, setting: str, **kwargs: Any) -> None:
+    if setting == "ROOT_URLCONF":
+        _imported.discard(None)
+
+
+def _cached_by_view(
+    function: Callable[[AnyView, PolicyBook, K], T],
+) -> Callable[[AnyView, PolicyBook, K], T]:
     """Remember what was found out about a view; a few cannot be hashed, and are asked again."""
     cached = functools.lru_cache(maxsize=1 << 16)(function)
 
     @functools.wraps(function)
-    def ask(view: AnyView, *args: Any) -> T:
+    def ask(view: AnyView, book: PolicyBook, key: K) -> T:
         try:
-            hash(view)
+            return cached(view, book, key)
         except TypeError:
-            return function(view, *args)
-        return cached(view, *args)
+            return function(view, book, key)
 
     return ask
 

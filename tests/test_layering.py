@@ -24,6 +24,7 @@ ORDER = [
     "policy",
     "protocol",
     "sources",
+    "refusals",
     "conf",
     "decorators",
     "inspection",
@@ -149,6 +150,34 @@ def test_no_request_reads_the_public_suffix_list() -> None:
             headers = {"Origin": origin, "Access-Control-Request-Method": "PUT"}
             assert client.options("/hello/", headers=headers).status_code == 204
         assert _public_suffixes.cache_info().currsize == 0
+        """
+    )
+
+
+def test_decorated_views_are_found_in_a_urlconf_that_was_put_in_later() -> None:
+    """What is known of the project's URLconf is forgotten with the setting."""
+    run(
+        """
+        from django.conf import settings
+        settings.configure(
+            ALLOWED_HOSTS=["*"],
+            MIDDLEWARE=["django_cors_policy.middleware.CorsPolicyMiddleware"],
+            ROOT_URLCONF="tests.urls",
+            CORS_POLICIES={"default": {"ALLOW_ORIGINS": ["https://app.example.com"]}},
+        )
+        import django
+        django.setup()
+        from django.test import Client, override_settings
+        from django_cors_policy import decorators
+
+        headers = {
+            "Origin": "https://partner.example",
+            "Access-Control-Request-Method": "PUT",
+        }
+        assert Client().options("/function/", headers=headers).status_code == 403
+        assert not decorators.in_use
+        with override_settings(ROOT_URLCONF="tests.urls_decorated"):
+            assert Client().options("/function/", headers=headers).status_code == 204
         """
     )
 

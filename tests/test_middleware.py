@@ -17,6 +17,7 @@ from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory
+from django.utils.cache import patch_vary_headers
 
 from django_cors_policy.middleware import CorsPolicyMiddleware
 
@@ -422,3 +423,18 @@ def test_without_debug_a_refusal_is_empty(send: Send) -> None:
     response = send("OPTIONS", "/hello/", STRANGER_PREFLIGHT)
     assert (response.content, response["Content-Length"]) == (b"", "0")
     assert not response.has_header("Content-Type")
+
+
+# -- Vary -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "vary", ["Cookie", "Accept-Language, Cookie", "origin", "*", "Cookie, *", " Cookie ,X-A", ""]
+)
+def test_vary_is_merged_as_django_does(vary: str) -> None:
+    expected = HttpResponse(headers={"Vary": vary})
+    patch_vary_headers(expected, ["Origin"])
+    middleware = CorsPolicyMiddleware(lambda request: HttpResponse(headers={"vary": vary}))
+    for _ in range(2):  # worked out once, and remembered
+        response = middleware(RequestFactory().get("/"))
+        assert response["Vary"] == expected["Vary"]

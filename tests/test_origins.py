@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.origins import (
     MAX_ORIGIN_LENGTH,
+    REMEMBERED,
     Entry,
     OriginMatcher,
     OriginPattern,
@@ -615,6 +616,18 @@ def test_all_matches_the_most_specific_first() -> None:
 def test_pattern(pattern: str, origin: str, matches: bool) -> None:
     compiled = re.compile(pattern)
     assert matcher(compiled).match(origin) == (compiled if matches else None)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    entries = matcher("https://*.example.com", re.compile(r"https://a\.test"))
+    for number in range(2 * REMEMBERED):
+        assert entries.match(f"https://{number}.example.com") is not None
+        assert entries.match(f"https://{number}.test") is None
+        assert entries.match(f"https://{'a' * MAX_ORIGIN_LENGTH}{number}.test") is None
+    remembered = entries._match_inexact.cache_info()
+    assert remembered.currsize == remembered.maxsize == REMEMBERED
+    assert remembered.misses == 4 * REMEMBERED  # none of the long ones
+    assert str(entries.match("https://a.test")) == str(re.compile(r"https://a\.test"))
 
 
 # -- The matcher agrees with the obvious one ------------------------------------------------------

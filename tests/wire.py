@@ -396,10 +396,11 @@ DJANGO_CASES = [
         origin=STRANGER,
         path="/stray-credentials/",
     ),
+    # Nobody looks at it there, and the request that is no cross-origin one is not to pay for it.
     actual(
         "stray-credentials-without-origin",
         WITH_CREDENTIALS,
-        {VARY: "Origin"},
+        {CREDENTIALS: "true", VARY: "Origin"},
         origin=None,
         path="/stray-credentials/",
     ),
