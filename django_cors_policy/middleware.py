@@ -6,6 +6,7 @@ import functools
 import inspect
 import logging
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
@@ -200,10 +201,10 @@ def _ask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | No
     """What the database's rows grant, else ``ALLOW_ORIGIN_FUNC``: the list of settings did not."""
     grant = None
     if policy.rows_alias is not None and (source := sources.source) is not None:
-        if not source.is_ready():
+        if monotonic() >= source.ready_until and not source.is_ready():
             source.prepare()
         grant = source.judge(policy, origin)
-    if grant is None and policy.asks_about(origin):
+    if grant is None and policy.allow_origin_func and policy.asks_about(origin):
         grant = _ask(policy, origin, request)
     return grant
 
@@ -212,10 +213,10 @@ async def _aask_others(policy: Policy, origin: str, request: HttpRequest) -> Gra
     """As ``_ask_others``."""
     grant = None
     if policy.rows_alias is not None and (source := sources.source) is not None:
-        if not source.is_ready():
+        if monotonic() >= source.ready_until and not source.is_ready():
             await source.aprepare()
         grant = source.judge(policy, origin)
-    if grant is None and policy.asks_about(origin):
+    if grant is None and policy.allow_origin_func and policy.asks_about(origin):
         grant = await _aask(policy, origin, request)
     return grant
 

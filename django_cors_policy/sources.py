@@ -11,7 +11,13 @@ from .policy import Grant, Policy
 
 
 class OriginSource(Protocol):
-    """Asked about origins that no policy's settings allow."""
+    """Asked about origins that no policy's settings allow.
+
+    ``ready_until``: for so long ``is_ready`` is true, in seconds of ``time.monotonic``. It spares
+    each request a call.
+    """
+
+    ready_until: float
 
     def validate(self) -> None:
         """Raise ``ImproperlyConfigured`` if it is set up wrong."""

@@ -20,8 +20,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.core.signals import setting_changed
 from django.db import DataError, connections, router
 from django.db.models import Q
+from django.dispatch import receiver
 from django.utils import timezone
 
 from django_cors_policy.conf import PolicyBook, policy_book
@@ -35,7 +37,7 @@ from django_cors_policy.policy import (
     credential_problems,
 )
 
-from .conf import allowlist_settings
+from .conf import SETTING, allowlist_settings
 from .models import (
     FRESHNESS_ID,
     AllowedOrigin,
@@ -90,19 +92,26 @@ PLAIN = Terms()
 class PolicyRows:
     """The rows of one policy, matched as settings are."""
 
-    __slots__ = ("_matcher", "_terms")
+    __slots__ = ("_matcher", "_terms", "exact", "is_exact")
 
     def __init__(self, entries: Iterable[OriginPattern | str], terms: Mapping[str, Terms]) -> None:
         self._matcher = OriginMatcher(entries)
         self._terms = terms
+        # The matcher's: whoever asks first whether there can be a row saves two calls.
+        self.exact = self._matcher.exact
+        self.is_exact = self._matcher.is_exact
 
-    def judge(self, policy: Policy, origin: str, now: float) -> Grant | None:
-        """What the most specific live row grants ``origin``; None if there is none."""
+    def judge(self, policy: Policy, origin: str, now: float | None = None) -> Grant | None:
+        """What the most specific row that is live ``now`` grants ``origin``; None if none is.
+
+        ``now`` is in seconds since the epoch; None is this moment.
+        """
         entry = self._matcher.match(origin)
         if entry is None:
             return None
         if str(entry) not in self._terms:
             return policy.grant
+        now = time.time() if now is None else now
         for candidate in self._matcher.matches(origin):
             terms = self._terms.get(str(candidate), PLAIN)
             if terms.expires_at is not None and terms.expires_at <= now:
@@ -124,13 +133,8 @@ class Snapshot:
 
     token: str
     book: PolicyBook
-    rows: Mapping[str, PolicyRows]
+    rows: Mapping[str | None, PolicyRows]
     skipped: tuple[tuple[int, str, str], ...]
-
-    def judge(self, policy: Policy, origin: str) -> Grant | None:
-        """What the rows grant ``origin``; None if nothing."""
-        rows = self.rows.get(policy.rows_alias) if policy.rows_alias is not None else None
-        return rows.judge(policy, origin, time.time()) if rows is not None else None
 
 
 def load_snapshot(using: str, token: str, book: PolicyBook) -> Snapshot:
@@ -199,7 +203,7 @@ def _build_snapshot(
         entries[alias].append(entry)
         if row_terms is not PLAIN:
             terms[alias][str(entry)] = row_terms
-    policy_rows = {
+    policy_rows: dict[str | None, PolicyRows] = {
         alias: PolicyRows(entries[alias], terms[alias]) for alias in entries if entries[alias]
     }
     return Snapshot(token, book, policy_rows, tuple(skipped))
@@ -252,6 +256,7 @@ class Allowlist:
         self._done = 0
         self._busy_since: float | None = None
         self._finished_at = 0.0
+        self.ready_until = 0.0
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._deadline = 0.0
@@ -276,7 +281,10 @@ class Allowlist:
     def judge(self, policy: Policy, origin: str) -> Grant | None:
         """What the rows grant ``origin`` under ``policy``; None if nothing."""
         snapshot = self.snapshot
-        return snapshot.judge(policy, origin) if snapshot is not None else None
+        rows = snapshot.rows.get(policy.rows_alias) if snapshot is not None else None
+        if rows is None or (rows.is_exact and origin not in rows.exact):
+            return None
+        return rows.judge(policy, origin)
 
     def is_ready(self) -> bool:
         """Whether ``judge`` can be asked at once; else ``prepare`` first."""
@@ -385,6 +393,7 @@ class Allowlist:
             self._wake.clear()
             self._begun += 1
             self._busy_since = time.monotonic()
+            self.ready_until = min(self.ready_until, self._busy_since + self._patience)
             self._progress.notify_all()
         return True
 
@@ -400,6 +409,7 @@ class Allowlist:
     def _note_answer(self, finished_at: float) -> None:
         self._done += 1
         self._finished_at = finished_at
+        self.ready_until = finished_at + 2 * allowlist_settings().refresh_seconds
         self._progress.notify_all()
 
     def _poll_instead(self) -> None:
@@ -488,3 +498,9 @@ def _database() -> str:
 
 
 allowlist = Allowlist()
+
+
+@receiver(setting_changed)
+def _look_at_settings_again(*, setting: str, **kwargs: Any) -> None:
+    if setting == SETTING:
+        allowlist.ready_until = 0.0

@@ -661,7 +661,7 @@ class TestOutage:
         # It has hung for so long that nothing will come of it any more.
         stuck = source._thread
         monkeypatch.setattr(snapshot, "read_token", read_token)
-        source._patience = 0.0
+        source._patience = source.ready_until = 0.0
         assert allowed(ROW)
         assert source._thread is not stuck
         source._patience = 60.0
@@ -731,6 +731,7 @@ class TestOutage:
             AllowedOrigin.objects.all().delete()
         assert allowed(ROW)
         source._finished_at -= 3 * 3600
+        source.ready_until -= 3 * 3600
         assert not allowed(ROW)
 
     def test_retries_come_later_and_later(self, source: Allowlist, monkeypatch: Any) -> None:
