@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         allow_private_network: bool
         vary: Iterable[str]
         accept_risks: Iterable[str]
+        report_only: Mapping[str, Any] | None
 
 
 # A function, a method, a class or what as_view() made.
@@ -52,12 +53,13 @@ SAME_ORIGIN = "<same origin only>"
 
 
 class DecoratorPlace(Place):
-    """A policy's place in a decorator; its keys are keywords."""
+    """A policy's place in a decorator; its keys are keywords. It says what ``overrides`` has."""
 
-    def __init__(self, alias: str, name: str, on: str = "") -> None:
+    def __init__(self, alias: str, name: str, on: str = "", overrides: Iterable[str] = ()) -> None:
         super().__init__(alias)
         self.name = name
         self.on = on
+        self._overrides = frozenset(overrides)
 
     def __str__(self) -> str:
         return f"{self.name} on {self.on}" if self.on else self.name
@@ -68,6 +70,9 @@ class DecoratorPlace(Place):
 
     def spell(self, key: str) -> str:
         return key.lower()
+
+    def owner(self, key: str) -> Place:
+        return self if key in self._overrides or self.alias == SAME_ORIGIN else Place(self.alias)
 
 
 @dataclass(frozen=True, eq=False, repr=False)

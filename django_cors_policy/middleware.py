@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import shlex
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
@@ -16,10 +17,14 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
-from . import conf, decorators, fetch, sources
+from . import conf, decorators, fetch, refusals, sources
 from .conf import Ruling, policy_book
+from .notes import note_actual, note_preflight
+from .origins import split_origin
 from .policy import Grant, Policy
 from .protocol import answer_preflight, write_actual_headers
+from .reasons import why_refused
+from .refusals import Audience
 from .resolution import rule_actual, rule_preflight
 
 logger = logging.getLogger("django_cors_policy")
@@ -43,14 +48,20 @@ def CorsPolicyMiddleware(  # noqa: N802 -- as MIDDLEWARE names its like
     policy_book()
     if sources.source is not None:
         sources.source.validate()
-    wrap = _awrap if iscoroutinefunction(get_response) else _wrap
-    # DEBUG is read once: each look at settings costs a twentieth of a refused preflight.
-    return wrap(get_response, settings.DEBUG)
+    build = awrap if iscoroutinefunction(get_response) else wrap
+    # Both are asked once: a look at settings costs a twentieth of a refused preflight.
+    refusals.audience.log = logger.isEnabledFor(logging.INFO)
+    return build(get_response, is_debug=settings.DEBUG, audience=refusals.audience)
 
 
-def _wrap(
-    get_response: Callable[[HttpRequest], HttpResponseBase], explains: bool
+def wrap(
+    get_response: Callable[[HttpRequest], HttpResponseBase], *, is_debug: bool, audience: Audience
 ) -> Callable[[HttpRequest], HttpResponseBase]:
+    """The middleware around ``get_response``.
+
+    ``is_debug``: refused preflights say why. ``audience`` hears of what is refused.
+    """
+
     def cors_policy_middleware(request: HttpRequest) -> HttpResponseBase:
         origin = request.META.get("HTTP_ORIGIN")
         # https://fetch.spec.whatwg.org/#cors-preflight-request. Any other OPTIONS is the view's.
@@ -60,10 +71,14 @@ def _wrap(
             and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
             and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
         ):
-            grant = ruling.policy.judge(origin)
+            policy = ruling.policy
+            grant = policy.judge(origin)
             if grant is None:
-                grant = _ask_others(ruling.policy, origin, request)
-            return _preflight_response(request, ruling, grant, origin, explains)
+                grant = _ask_others(policy, origin, request)
+            if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
+                tried = _judge(policy.rehearsal, origin, request)
+                note_preflight(request, ruling, origin, grant, tried, audience)
+            return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
         response = get_response(request)
         book = conf.book or policy_book()
@@ -78,20 +93,26 @@ def _wrap(
             policy = ruling.policy
             if origin is None:
                 grant = policy.grant_to_all
-            elif (grant := policy.judge(origin)) is None and (
-                policy.allow_origin_func or sources.source
-            ):
-                grant = _ask_others(policy, origin, request)
+            else:
+                grant = policy.judge(origin)
+                if grant is None and (policy.allow_origin_func or sources.source):
+                    grant = _ask_others(policy, origin, request)
+                if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
+                    tried = _judge(policy.rehearsal, origin, request)
+                    note_actual(request, path, ruling, origin, grant, tried, audience)
             _add_headers(response, policy, grant, origin)
         return response
 
     return cors_policy_middleware
 
 
-def _awrap(
-    get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]], explains: bool
+def awrap(
+    get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]],
+    *,
+    is_debug: bool,
+    audience: Audience,
 ) -> Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
-    """As ``_wrap``."""
+    """As ``wrap``."""
 
     async def cors_policy_middleware(request: HttpRequest) -> HttpResponseBase:
         origin = request.META.get("HTTP_ORIGIN")
@@ -102,10 +123,14 @@ def _awrap(
             and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
             and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
         ):
-            grant = ruling.policy.judge(origin)
+            policy = ruling.policy
+            grant = policy.judge(origin)
             if grant is None:
-                grant = await _aask_others(ruling.policy, origin, request)
-            return _preflight_response(request, ruling, grant, origin, explains)
+                grant = await _aask_others(policy, origin, request)
+            if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
+                tried = await _ajudge(policy.rehearsal, origin, request)
+                note_preflight(request, ruling, origin, grant, tried, audience)
+            return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
         response = await get_response(request)
         book = conf.book or policy_book()
@@ -120,10 +145,13 @@ def _awrap(
             policy = ruling.policy
             if origin is None:
                 grant = policy.grant_to_all
-            elif (grant := policy.judge(origin)) is None and (
-                policy.allow_origin_func or sources.source
-            ):
-                grant = await _aask_others(policy, origin, request)
+            else:
+                grant = policy.judge(origin)
+                if grant is None and (policy.allow_origin_func or sources.source):
+                    grant = await _aask_others(policy, origin, request)
+                if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
+                    tried = await _ajudge(policy.rehearsal, origin, request)
+                    note_actual(request, path, ruling, origin, grant, tried, audience)
             _add_headers(response, policy, grant, origin)
         return response
 
@@ -131,7 +159,7 @@ def _awrap(
 
 
 def _preflight_response(
-    request: HttpRequest, ruling: Ruling, grant: Grant | None, origin: str, explains: bool
+    request: HttpRequest, ruling: Ruling, grant: Grant | None, origin: str, is_debug: bool
 ) -> HttpResponse:
     meta = request.META
     status, answer = answer_preflight(
@@ -149,18 +177,29 @@ def _preflight_response(
     headers = response.headers
     for name, value in answer:
         headers[name] = value
-    if grant is None and explains:
-        # What comes from the request is quoted and cut, and nobody may take it for HTML.
-        response.content = (
-            f"Preflight refused: the origin {origin[:200]!r} is not allowed here.\n"
-            f"The policy is {ruling.policy.alias!r}, because of {ruling.reason}.\n"
-        )
+    if grant is None and is_debug:
+        response.content = _explain_shortly(request, ruling, origin)
         headers["Content-Length"] = str(len(response.content))
         headers["Content-Type"] = "text/plain; charset=utf-8"
         headers["X-Content-Type-Options"] = "nosniff"
     else:
         headers.pop("Content-Type")
     return response
+
+
+def _explain_shortly(request: HttpRequest, ruling: Ruling, origin: str) -> str:
+    # What comes from the request is quoted and cut, and nobody may take it for HTML.
+    policy = ruling.policy
+    lines = [
+        f"Preflight refused: the origin {origin[:200]!r} is not allowed here:",
+        f"{why_refused(policy, origin)}.",
+        f"The policy is {policy.alias!r}, because of {ruling.reason}.",
+    ]
+    if split_origin(origin) is not None:
+        method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
+        words = (origin, method[:20], request.path_info[:200])
+        lines.append(f"More: python manage.py cors_explain {shlex.join(words)}")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _add_headers(
@@ -172,15 +211,14 @@ def _add_headers(
     if vary := policy.vary_joined:
         old = headers.pop("Vary", None)
         headers["Vary"] = vary if old is None else _merge_vary(old[1], policy)
-    if grant is None and origin is None:
+    if grant is None:
+        # Whatever CORS headers a view sets alone, browsers look for Allow-Origin first.
         return
-    if grant is None or not grant.credentials:
+    if not grant.credentials:
         # Credentials are the policy's to allow, and a stray header of the view's would do it alone.
         stray = headers.pop(fetch.ALLOW_CREDENTIALS, None)
         if stray is not None and fetch.ALLOW_ORIGIN in headers:
             headers[fetch.ALLOW_CREDENTIALS] = stray[1]
-    if grant is None:
-        return
     own = headers.pop(fetch.ALLOW_ORIGIN, None)
     if own is not None:
         # A view that sets the header itself knows better, as with Django's CSP.
@@ -195,6 +233,22 @@ def _merge_vary(vary: str, policy: Policy) -> str:
     response = HttpResponse(headers={"Vary": vary})
     patch_vary_headers(response, policy.vary_actual)
     return response.headers["Vary"]
+
+
+def _judge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
+    """What ``policy`` grants ``origin``, by its list or otherwise; nothing if there is none."""
+    if policy is None:
+        return None
+    grant = policy.judge(origin)
+    return grant if grant is not None else _ask_others(policy, origin, request)
+
+
+async def _ajudge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
+    """As ``_judge``."""
+    if policy is None:
+        return None
+    grant = policy.judge(origin)
+    return grant if grant is not None else await _aask_others(policy, origin, request)
 
 
 def _ask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:

@@ -47,6 +47,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "ALLOW_PRIVATE_NETWORK": False,
         "VARY": (),
         "ACCEPT_RISKS": (),
+        "REPORT_ONLY": None,
     }
 )
 
@@ -79,6 +80,21 @@ class Place:
         """A key as one writes it at this place."""
         return key
 
+    def owner(self, key: str) -> Place:
+        """The place that says what ``key`` is: this one, unless it leaves it to another."""
+        return self
+
+
+class RehearsalPlace(Place):
+    """What a policy's ``REPORT_ONLY`` holds."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__(place.alias)
+        self._outer = place
+
+    def __str__(self) -> str:
+        return self._outer.locate("REPORT_ONLY")
+
 
 @dataclass(frozen=True)
 class Grant:
@@ -104,10 +120,11 @@ class Policy:
     ``config`` holds the keys as they were written, so that a decorator can replace some of them;
     ``origins`` what ``ALLOW_ORIGINS`` parsed to, in its order; ``max_age`` is in seconds, or None
     where the header is left out. ``rows_alias`` is the alias whose database rows add to the
-    origins; None if no rows do.
+    origins; None if no rows do. ``rehearsal`` is what ``REPORT_ONLY`` holds; it answers nobody.
     """
 
     alias: str
+    place: Place = field(repr=False)
     rows_alias: str | None
     config: Mapping[str, Any] = field(repr=False)
     origins: tuple[Entry, ...]
@@ -121,6 +138,7 @@ class Policy:
     allow_private_network: bool
     vary: tuple[str, ...]
     accept_risks: frozenset[str]
+    rehearsal: Policy | None = field(repr=False)
 
     # Derived once, so that no request has to.
     any_origin: bool = field(init=False, repr=False)
@@ -251,12 +269,13 @@ def compile_policy(alias: str, config: object, place: Place, *, takes_rows: bool
         "allow_private_network": reader.flag("ALLOW_PRIVATE_NETWORK"),
         "vary": reader.vary(),
         "accept_risks": risks,
+        "rehearsal": reader.rehearsal(takes_rows),
     }
     if reader.errors:
         raise PolicyErrors(reader.errors)
     rows_alias = alias if takes_rows else None
     config = MappingProxyType(dict(config))
-    return Policy(alias=alias, rows_alias=rows_alias, config=config, **policy_fields)
+    return Policy(alias=alias, place=place, rows_alias=rows_alias, config=config, **policy_fields)
 
 
 def parse_entry(value: object) -> Entry:
@@ -448,6 +467,27 @@ class _Reader:
                     id="E003",
                     index=index,
                 )
+
+    def rehearsal(self, takes_rows: bool) -> Policy | None:
+        config = self.value("REPORT_ONLY")
+        if config is None:
+            return None
+        place = RehearsalPlace(self.place)
+        for key in ("PATHS", "REPORT_ONLY"):
+            if isinstance(config, Mapping) and key in config:
+                error = PolicyError(
+                    key,
+                    "has no place in a rehearsal, which has the paths of the policy around it",
+                    "Leave it out.",
+                    id="E023",
+                )
+                self.errors.append(error.at(str(place)))
+                config = {name: value for name, value in config.items() if name != key}
+        try:
+            return compile_policy(self.place.alias, config, place, takes_rows=takes_rows)
+        except PolicyErrors as refused:
+            self.errors += refused.errors
+            return None
 
     def risks(self) -> frozenset[str]:
         risks = set()

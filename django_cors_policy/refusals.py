@@ -30,10 +30,17 @@ class Recorder(Protocol):
         """Take note. Never waits, never raises."""
 
 
-recorder: Recorder | None = None
+class Audience:
+    """Who wants to hear of refusals: ``recorder``, and the log if ``log`` is true."""
+
+    def __init__(self) -> None:
+        self.recorder: Recorder | None = None
+        self.log = False
 
 
-def plug_in(new_recorder: Recorder | None) -> None:
-    """Tell ``new_recorder`` from now on; None for nobody."""
-    global recorder
-    recorder = new_recorder
+audience = Audience()
+
+
+def plug_in(recorder: Recorder | None) -> None:
+    """Tell ``recorder`` from now on; None for nobody."""
+    audience.recorder = recorder

@@ -97,7 +97,7 @@ def derive_policy(book: PolicyBook, declaration: Declaration, on: str) -> Policy
     """
     if declaration.alias == SAME_ORIGIN:
         return _NOBODY
-    place = DecoratorPlace(declaration.alias, declaration.name, on)
+    place = DecoratorPlace(declaration.alias, declaration.name, on, declaration.overrides)
     base = book.policies.get(declaration.alias)
     if base is None:
         error = PolicyError(

@@ -17,6 +17,7 @@ PACKAGE = Path(django_cors_policy.__file__).parent
 
 ORDER = [
     "fetch",
+    "browser",
     "exceptions",
     "sites",
     "origins",
@@ -29,9 +30,11 @@ ORDER = [
     "decorators",
     "inspection",
     "resolution",
+    "reasons",
+    "notes",
     "middleware",
-    "explain",
     "checks",
+    "explain",
     "apps",
 ]
 WITHOUT_DJANGO = ORDER[: ORDER.index("conf")]

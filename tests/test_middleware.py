@@ -64,7 +64,7 @@ def test_wrong_configuration_does_not_start(settings: Any, handler: Callable[[],
         "- CORS_POLICIES['public']: 'TYPO' is no key of a policy. "
         "Known are ALLOW_ORIGINS, ALLOW_ORIGIN_FUNC, ALLOW_METHODS, ALLOW_HEADERS, "
         "ALLOW_CREDENTIALS, EXPOSE_HEADERS, MAX_AGE, PATHS, ALLOW_PRIVATE_NETWORK, VARY, "
-        "ACCEPT_RISKS."
+        "ACCEPT_RISKS, REPORT_ONLY."
     )
 
 

@@ -389,14 +389,14 @@ DJANGO_CASES = [
     actual("stray-credentials", ONE, {ORIGIN: APP, VARY: "Origin"}, path="/stray-credentials/"),
     actual("stray-credentials-any-origin", ANY, {ORIGIN: "*"}, path="/stray-credentials/"),
     # "Never for a refused origin", says the design.
+    # Browsers look for Allow-Origin first, and who is not allowed is not to pay for the rest.
     actual(
         "stray-credentials-refused",
         ONE,
-        {VARY: "Origin"},
+        {CREDENTIALS: "true", VARY: "Origin"},
         origin=STRANGER,
         path="/stray-credentials/",
     ),
-    # Nobody looks at it there, and the request that is no cross-origin one is not to pay for it.
     actual(
         "stray-credentials-without-origin",
         WITH_CREDENTIALS,

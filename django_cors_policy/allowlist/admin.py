@@ -6,29 +6,48 @@ import contextlib
 import datetime
 import itertools
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from urllib.parse import quote, unquote
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import AdminErrorList, AdminForm
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, AdminErrorList, AdminForm
 from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
-from django.core.exceptions import PermissionDenied
+from django.contrib.admin.utils import display_for_value
+from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import IntegrityError, connections, models, router, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
 from django.urls import path, reverse
+from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy
+from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
+from django_cors_policy.conf import Ruling, policy_book
 from django_cors_policy.origins import guess_origin
+from django_cors_policy.resolution import rule_preflight
 
-from .forms import AddManyForm, AllowedOriginForm
-from .models import AllowedOrigin, as_people_write
+from .forms import (
+    MOST_ORIGINS,
+    AddManyForm,
+    AllowedOriginForm,
+    AllowForm,
+    Line,
+    Plan,
+    describe_policy,
+    make_plan,
+    make_row,
+)
+from .models import AllowedOrigin, RefusedOrigin, as_people_write
+from .refused import is_recording
+from .snapshot import allowlist
 from .states import (
     LABELS,
     MOST_ROWS,
@@ -43,6 +62,13 @@ from .states import (
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
+
+_Form = TypeVar("_Form", bound="forms.ModelForm[Any]")
+
+REHEARSED = gettext_lazy(
+    "In rehearsal only: the policy allows it as it is. What REPORT_ONLY holds would not. Write the "
+    "origin into the ALLOW_ORIGINS of that, in settings."
+)
 
 EXTENSION = datetime.timedelta(days=30)
 
@@ -82,6 +108,7 @@ NEVER_EXPIRES = ngettext_lazy(
     "%(count)d have no expiry to extend, and were left as they are.",
     "count",
 )
+OVERTAKEN = gettext_lazy("Nothing was added: somebody else has just added one of these.")
 ADDED = ngettext_lazy("%(count)d origin added.", "%(count)d origins added.", "count")
 
 
@@ -121,8 +148,71 @@ class CredentialsFilter(admin.SimpleListFilter):
         return queryset
 
 
+class _OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What the lists of origins have in common."""
+
+    # Counting a million rows takes long, and tells nobody anything.
+    show_full_result_count = False
+
+    @admin.display(description=gettext_lazy("origin"), ordering="origin")
+    def origin_as_read(self, row: AllowedOrigin | RefusedOrigin) -> str:
+        text = shown(row.origin)
+        if text == as_people_write(row.origin) != row.origin:
+            # Letters of another alphabet can look like those that one expects.
+            return format_html('{}<div class="help">{}</div>', text, row.origin)
+        return text
+
+    def _tell(self, request: HttpRequest, level: int, text: Any, count: int) -> None:
+        if count:
+            self.message_user(request, text % {"count": count}, level)
+
+    def _form_class(self, request: HttpRequest, form: type[_Form]) -> type[_Form]:
+        """``form``, a model form of ``AllowedOrigin``, with the admin's widgets."""
+        return cast(
+            "type[_Form]",
+            forms.modelform_factory(
+                AllowedOrigin,
+                form=form,
+                formfield_callback=partial(self.formfield_for_dbfield, request=request),
+            ),
+        )
+
+    def _render_form(
+        self,
+        request: HttpRequest,
+        template: str,
+        title: str,
+        form: forms.ModelForm[Any],
+        fieldsets: Any,
+        **context: Any,
+    ) -> HttpResponse:
+        admin_form = AdminForm(form, fieldsets, {}, (), self)
+        context |= {
+            "adminform": admin_form,
+            "errors": AdminErrorList(form, []),
+            "media": self.media + admin_form.media,
+        }
+        return self._render(request, template, title, context)
+
+    def _render(
+        self, request: HttpRequest, template: str, title: str, context: dict[str, Any]
+    ) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "original": title,  # ends the breadcrumbs
+            "media": self.media,
+            "has_view_permission": self.has_view_permission(request),
+            **context,
+        }
+        folder = f"admin/{self.opts.app_label}/{self.opts.model_name}"
+        return TemplateResponse(request, f"{folder}/{template}", context)
+
+
 @admin.register(AllowedOrigin)
-class AllowedOriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AllowedOriginAdmin(_OriginAdmin):
     """Rows with what becomes of them, said in words."""
 
     form = AllowedOriginForm
@@ -134,20 +224,10 @@ class AllowedOriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         "Part of an origin or note. Or a whole address, such as https://a.b.example.com/page: "
         "that also finds the rows whose wildcard allows it."
     )
-    # Counting a million rows takes long, and tells nobody anything.
-    show_full_result_count = False
     readonly_fields = ("state", "credentials", "sent_as", "created_at", "updated_at")
     actions = ("enable", "disable", "extend")
 
     # -- The list.
-
-    @admin.display(description=gettext_lazy("origin"), ordering="origin")
-    def origin_as_read(self, row: AllowedOrigin) -> str:
-        text = shown(row.origin)
-        if text == as_people_write(row.origin) != row.origin:
-            # Letters of another alphabet can look like those that one expects.
-            return format_html('{}<div class="help">{}</div>', text, row.origin)
-        return text
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: AllowedOrigin) -> SafeString:
@@ -274,17 +354,7 @@ class AllowedOriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, rows: Sequence[AllowedOrigin], field: str, message: str
     ) -> None:
         AllowedOrigin.objects.using(_database()).bulk_update(rows, [field], batch_size=500)
-        self._log(request, rows, CHANGE, message)
-
-    def _log(
-        self, request: HttpRequest, rows: Iterable[AllowedOrigin], flag: int, message: Any
-    ) -> None:
-        assert request.user.pk is not None  # noqa: S101 -- the admin's users are logged in
-        LogEntry.objects.log_actions(request.user.pk, rows, flag, message)
-
-    def _tell(self, request: HttpRequest, level: int, text: Any, count: int) -> None:
-        if count:
-            self.message_user(request, text % {"count": count}, level)
+        _log(request, rows, CHANGE, message)
 
     # -- Many rows.
 
@@ -297,14 +367,7 @@ class AllowedOriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Add many rows: a form, a preview of what would come of it, and then that."""
         if not self.has_add_permission(request):
             raise PermissionDenied
-        form_class = cast(
-            "type[AddManyForm]",
-            forms.modelform_factory(
-                AllowedOrigin,
-                form=AddManyForm,
-                formfield_callback=partial(self.formfield_for_dbfield, request=request),
-            ),
-        )
+        form_class = self._form_class(request, AddManyForm)
         if request.method != "POST":
             return self._render_add_many(request, form_class())
         form = form_class(request.POST)
@@ -314,8 +377,7 @@ class AllowedOriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             try:
                 added = self._add_all(request, form)
             except IntegrityError:
-                text = _("Nothing was added: somebody else has just added one of these.")
-                self.message_user(request, text, messages.ERROR)
+                self.message_user(request, str(OVERTAKEN), messages.ERROR)
             else:
                 if added:
                     self._tell(request, messages.SUCCESS, ADDED, added)
@@ -329,49 +391,153 @@ class AllowedOriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _add_all(self, request: HttpRequest, form: AddManyForm) -> int:
         with transaction.atomic(using=_database()):
-            rows = [line.row for line in form.plan(_database()).additions]
-            objects = AllowedOrigin.objects.using(_database())
-            objects.bulk_create(rows)
-            # Not every database tells the keys of what it has created.
-            added = objects.filter(
-                policy=form.cleaned_data["policy"], origin__in=[row.origin for row in rows]
-            )
-            self._log(request, added, ADDITION, [{"added": {}}])
-        return len(rows)
+            return _create(request, form.plan(_database()).additions)
 
     def _render_add_many(self, request: HttpRequest, form: AddManyForm) -> HttpResponse:
-        fieldsets: Any = [
+        fieldsets = [
             (None, {"fields": ["origins", "policy"]}),
             (_("For all of them"), {"fields": ["allow_credentials", "expires_at", "note"]}),
         ]
-        admin_form = AdminForm(form, fieldsets, {}, (), self)
-        context = {
-            "adminform": admin_form,
-            "errors": AdminErrorList(form, []),
-            "media": self.media + admin_form.media,
-        }
-        return self._render(request, "add_many.html", _("Add many origins"), context)
-
-    def _render(
-        self, request: HttpRequest, template: str, title: str, context: dict[str, Any]
-    ) -> HttpResponse:
-        request.current_app = self.admin_site.name
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            "original": title,  # ends the breadcrumbs
-            "media": self.media,
-            "has_view_permission": self.has_view_permission(request),
-            **context,
-        }
-        folder = f"admin/{self.opts.app_label}/{self.opts.model_name}"
-        return TemplateResponse(request, f"{folder}/{template}", context)
+        title = _("Add many origins")
+        return self._render_form(request, "add_many.html", title, form, fieldsets)
 
     def _changelist_url(self) -> str:
         opts = self.opts
         name = f"admin:{opts.app_label}_{opts.model_name}_changelist"
         return reverse(name, current_app=self.admin_site.name)
+
+
+@admin.register(RefusedOrigin)
+class RefusedOriginAdmin(_OriginAdmin):
+    """What was refused lately, to look at, to clear, and to allow after a review."""
+
+    list_display = (
+        "origin_as_read",
+        "state",
+        "policy",
+        "last_request",
+        "count",
+        "since",
+        "lately",
+    )
+    list_filter = (("policy", admin.AllValuesFieldListFilter), "is_rehearsal", "last_seen")
+    search_fields = ("origin", "path")
+    search_help_text = gettext_lazy(
+        "Part of an origin or path. Or a whole address, such as https://app.example.com/page."
+    )
+    show_full_result_count = True
+    fields = readonly_fields = (*list_display[:-2], "first_seen", "last_seen")
+    actions = ("allow",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody: the recorder adds."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: it is what happened."""
+        return False
+
+    def has_allow_permission(self, request: HttpRequest) -> bool:
+        """Whoever may add to the allowlist."""
+        site = self.admin_site
+        return site.is_registered(AllowedOrigin) and site.get_model_admin(
+            AllowedOrigin
+        ).has_add_permission(request)
+
+    # -- The list.
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """As Django's; it says so where nothing is recorded."""
+        if request.method == "GET" and not is_recording():
+            text = _(
+                "Recording is off, and nothing new is counted. To turn it on, write "
+                '"RECORD_REFUSALS": True into CORS_ALLOWLIST, in settings.'
+            )
+            self.message_user(request, text, messages.WARNING)
+        return super().changelist_view(request, extra_context)
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        """As Django's; and what the allowlist holds is known, for ``state`` to be judged by."""
+        allowlist.prepare()
+        return super().get_queryset(request)
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, row: RefusedOrigin) -> SafeString:
+        icon, text, why = _standing(row)
+        said = format_html('<img src="{}" alt=""> {}', static(f"admin/img/icon-{icon}.svg"), text)
+        return format_html('{}<div class="help">{}</div>', said, why) if why else said
+
+    @admin.display(description=gettext_lazy("last request"), ordering="path")
+    def last_request(self, row: RefusedOrigin) -> str:
+        return _last_request(row)
+
+    @admin.display(description=gettext_lazy("first seen"), ordering="first_seen")
+    def since(self, row: RefusedOrigin) -> SafeString:
+        return _age(row.first_seen)
+
+    @admin.display(description=gettext_lazy("last seen"), ordering="last_seen")
+    def lately(self, row: RefusedOrigin) -> SafeString:
+        return _age(row.last_seen)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        term = search_term.strip()
+        origins = [guess_origin(term)] if term else []
+        if not term.isascii():
+            origins += _origins_that_read(queryset, term)
+        return found | queryset.filter(origin__in=origins), may_have_duplicates
+
+    # -- Allowing.
+
+    @admin.action(
+        permissions=["allow"], description=gettext_lazy("Allow selected origins (with a preview)")
+    )
+    def allow(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
+        """Show what would come of rows for these origins, and then add them."""
+        refused = list(queryset[: MOST_ORIGINS + 1])
+        if len(refused) > MOST_ORIGINS:
+            text = _("These are more than %(limit)s origins. Select fewer, in several goes.")
+            self.message_user(request, text % {"limit": MOST_ORIGINS}, messages.ERROR)
+            return None
+        # At first as a new row would have it.
+        data: Any = request.POST if "_reviewed" in request.POST else {"allow_credentials": True}
+        form = self._form_class(request, AllowForm)(data)
+        title = _("Allow refused origins")
+        selection = {
+            "refused": refused,
+            "action_checkbox_name": ACTION_CHECKBOX_NAME,
+            "list_url": request.get_full_path(),
+        }
+        if not form.is_valid() or "_edit" in request.POST:
+            fieldsets = [(_("For all of them"), {"fields": list(form.fields)})]
+            return self._render_form(request, "allow.html", title, form, fieldsets, **selection)
+        if "_confirm" in request.POST:
+            try:
+                with transaction.atomic(using=_database()):
+                    proposals = _propose(refused, form.cleaned_data)
+                    added = sum(_create(request, found.plan.additions) for found in proposals)
+            except IntegrityError:
+                self.message_user(request, str(OVERTAKEN), messages.ERROR)
+            else:
+                if added:
+                    self._tell(request, messages.SUCCESS, ADDED, added)
+                    return None
+        proposals = _propose(refused, form.cleaned_data)
+        row_admin = self.admin_site.get_model_admin(AllowedOrigin)
+        context = {
+            **selection,
+            "form": form,
+            "proposals": proposals,
+            "additions": sum(len(proposal.plan.additions) for proposal in proposals),
+            "row_opts": row_admin.opts,
+            "may_view_rows": row_admin.has_view_permission(request),
+        }
+        title = _("Allow refused origins: what would come of it")
+        return self._render(request, "allow_preview.html", title, context)
 
 
 def _database() -> str:
@@ -399,3 +565,99 @@ def _origins_that_read(rows: models.QuerySet[Any], text: str) -> list[str]:
         origin for origin in origins.iterator(chunk_size=2000) if text in as_people_write(origin)
     )
     return list(itertools.islice(found, MOST_ROWS))
+
+
+def _log(request: HttpRequest, rows: Iterable[AllowedOrigin], flag: int, message: Any) -> None:
+    assert request.user.pk is not None  # noqa: S101 -- the admin's users are logged in
+    LogEntry.objects.log_actions(request.user.pk, rows, flag, message)
+
+
+def _create(request: HttpRequest, additions: Sequence[Line]) -> int:
+    """Add rows of one policy, and log each. Returns how many; raises ``IntegrityError``."""
+    if additions:
+        rows = [line.row for line in additions]
+        objects = AllowedOrigin.objects.using(_database())
+        objects.bulk_create(rows)
+        # Not every database tells the keys of what it has created.
+        origins = [row.origin for row in rows]
+        added = objects.filter(policy=rows[0].policy, origin__in=origins)
+        _log(request, added, ADDITION, [{"added": {}}])
+    return len(additions)
+
+
+# --- What was refused ----------------------------------------------------------------------------
+
+
+def _ruling(row: RefusedOrigin) -> Ruling | None:
+    """What governs the path and method of the last refusal, as things are now."""
+    request = HttpRequest()
+    request.method = "OPTIONS"
+    request.path_info = unquote(row.path)
+    request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"] = row.method
+    try:
+        return rule_preflight(policy_book(), request)
+    except ImproperlyConfigured:
+        return None
+
+
+def _standing(row: RefusedOrigin) -> tuple[str, str, str]:
+    """What would become of the same request now: an icon, a text, and why."""
+    if row.is_rehearsal:
+        return "alert", _("rehearsal"), _("REPORT_ONLY would refuse it.")
+    ruling = _ruling(row)
+    if ruling is None:
+        return "no", _("refused"), _("No policy governs the last path now.")
+    # As the middleware asks; but for ALLOW_ORIGIN_FUNC, which wants the real request.
+    policy = ruling.policy
+    if policy.judge(row.origin) is None and allowlist.judge(policy, row.origin) is None:
+        return "no", _("refused"), ""
+    return "yes", _("allowed since"), ""
+
+
+def _last_request(row: RefusedOrigin) -> str:
+    text = f"{row.method} {unquote(row.path)}".strip()
+    return text if text.isprintable() else quote(text, safe=" /")
+
+
+def _age(moment: datetime.datetime) -> SafeString:
+    ago = _("%(time)s ago") % {"time": timesince(moment, depth=1)}
+    return format_html('<span title="{}">{}</span>', display_for_value(moment, ""), ago)
+
+
+class Proposal(NamedTuple):
+    """What would become of rows for the refused origins of one policy."""
+
+    policy: str
+    plan: Plan
+    left_out: list[Line]
+
+
+def _propose(refused: Iterable[RefusedOrigin], data: Mapping[str, Any]) -> list[Proposal]:
+    policies = known_policies()
+    proposals = []
+    in_order = sorted(refused, key=attrgetter("policy", "origin"))
+    for alias, rows in itertools.groupby(in_order, attrgetter("policy")):
+        wanted: list[Line] = []
+        left_out: list[Line] = []
+        for row in rows:
+            line = Line(0, shown(row.origin), make_row(data, alias, row.origin), [_evidence(row)])
+            ruling = _ruling(row)
+            if row.is_rehearsal:
+                line.remarks.append(str(REHEARSED))
+            elif ruling is not None and ruling.policy.rows_alias != alias:
+                remark = _("No row of this policy counts at that path, because of %(reason)s.")
+                line.remarks.append(remark % {"reason": ruling.reason})
+            (left_out if row.is_rehearsal else wanted).append(line)
+        policy = policies.get(alias)
+        title = describe_policy(policy) if policy is not None else alias
+        proposals.append(Proposal(title, make_plan(wanted, alias, _database()), left_out))
+    return proposals
+
+
+def _evidence(row: RefusedOrigin) -> str:
+    text = ngettext(
+        "Refused %(count)s time, last for %(request)s.",
+        "Refused %(count)s times, last for %(request)s.",
+        row.count,
+    )
+    return text % {"count": localize(row.count), "request": _last_request(row)}

@@ -11,7 +11,7 @@ from django.db.models.signals import post_migrate
 
 
 class AllowlistConfig(AppConfig):
-    """Plugs the rows of the database into the policies."""
+    """Plugs the rows of the database into the policies, and hears of what these refuse."""
 
     name = "django_cors_policy.allowlist"
     label = "cors_policy_allowlist"
@@ -21,9 +21,10 @@ class AllowlistConfig(AppConfig):
     def ready(self) -> None:
         from django_cors_policy import sources
 
-        from . import checks, snapshot  # noqa: F401
+        from . import checks, refused, snapshot  # noqa: F401
 
         sources.plug_in(snapshot.allowlist)
+        refused.follow_settings()
         # Also after flush, which empties the table: the row had better be there before two write.
         post_migrate.connect(_make_token, sender=self)
 

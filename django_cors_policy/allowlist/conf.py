@@ -19,7 +19,7 @@ SETTING = "CORS_ALLOWLIST"
 
 @dataclass(frozen=True)
 class AllowlistSettings:
-    """How the allowlist stays fresh; all in seconds.
+    """How the allowlist stays fresh, in seconds, and whether refused origins are recorded.
 
     ``refresh_seconds``: how often each process asks whether anything changed; 0 asks on every
     cross-origin request, on the request's own connection. ``full_reload_seconds``: how often all
@@ -30,6 +30,7 @@ class AllowlistSettings:
     refresh_seconds: float = 5
     full_reload_seconds: float = 300
     first_wait_seconds: float = 5
+    record_refusals: bool = False
 
 
 def compile_settings(config: object) -> AllowlistSettings:
@@ -40,7 +41,7 @@ def compile_settings(config: object) -> AllowlistSettings:
         )
         raise PolicyErrors([error])
     known = {field.name.upper(): field.name for field in fields(AllowlistSettings)}
-    values: dict[str, float] = {}
+    values: dict[str, Any] = {}
     errors = []
     for key, value in config.items():
         if key not in known:
@@ -48,24 +49,25 @@ def compile_settings(config: object) -> AllowlistSettings:
                 key, "is no key of it", did_you_mean(key, known), id="E021", key=SETTING
             )
             errors.append(error)
-        elif (
-            isinstance(value, bool)
-            or not isinstance(value, (int, float))
-            or not 0 <= value < math.inf
-        ):
-            error = PolicyError(
-                value,
-                "is not a number of seconds",
-                "Write a number, 0 or more.",
-                id="E021",
-                key=f"{SETTING}[{key!r}]",
-            )
+        elif problem := _problem_with(known[key], value):
+            error = PolicyError(value, *problem, id="E021", key=f"{SETTING}[{key!r}]")
             errors.append(error)
         else:
             values[known[key]] = value
     if errors:
         raise PolicyErrors(errors)
     return AllowlistSettings(**values)
+
+
+def _problem_with(name: str, value: object) -> tuple[str, str] | None:
+    """Why a field cannot have the value, and what to write instead."""
+    if isinstance(getattr(AllowlistSettings, name), bool):
+        if isinstance(value, bool):
+            return None
+        return f"is of type {type(value).__name__}, not True or False", "Write True or False."
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < math.inf:
+        return None
+    return "is not a number of seconds", "Write a number, 0 or more."
 
 
 _settings: AllowlistSettings | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,7 +86,7 @@ class AllowedOriginForm(_PolicyForm):
 
 @dataclass
 class Line:
-    """One line of a paste, and what becomes of it."""
+    """One line of a paste, and what becomes of it. Its number is 0 where nothing was pasted."""
 
     number: int
     text: str
@@ -157,45 +157,66 @@ class AddManyForm(_PolicyForm):
 
     def plan(self, using: str) -> Plan:
         """What would become of each line, as things are in the database ``using``."""
-        plan = Plan()
-        lines = []
-        first_with: dict[str, Line] = {}
-        for number, text, note in _read_lines(self.cleaned_data["origins"]):
-            line = Line(number, text, self._make_row(text, note))
-            try:
-                line.row.full_clean(validate_unique=False, validate_constraints=False)
-            except ValidationError as error:
-                line.remarks += error.messages
-                plan.refused.append(line)
-                continue
-            first = first_with.setdefault(line.row.origin, line)
-            if first is line:
-                lines.append(line)
-            else:
-                line.remarks.append(_("As line %(number)s.") % {"number": first.number})
-                plan.duplicates.append(line)
-        policy = self.cleaned_data["policy"]
-        rows = AllowedOrigin.objects.using(using).filter(policy=policy, origin__in=first_with)
-        # Some databases compare without regard to case, and would refuse the row.
-        existing = {row.origin.lower(): row for row in rows}
-        for line in lines:
-            if row := existing.get(line.row.origin):
-                line.row = row
-                plan.existing.append(line)
-            else:
-                plan.additions.append(line)
-        _remark_on(plan.additions, known_policies()[policy])
-        return plan
-
-    def _make_row(self, origin: str, note: str) -> AllowedOrigin:
         data = self.cleaned_data
-        return AllowedOrigin(
-            policy=data["policy"],
-            origin=origin,
-            allow_credentials=data["allow_credentials"],
-            expires_at=data["expires_at"],
-            note=note or data["note"],
-        )
+        lines = [
+            Line(number, text, make_row(data, data["policy"], text, note))
+            for number, text, note in _read_lines(data["origins"])
+        ]
+        return make_plan(lines, data["policy"], using)
+
+
+class AllowForm(forms.ModelForm):  # type: ignore[type-arg]
+    """What the rows for refused origins have in common."""
+
+    class Meta:
+        model = AllowedOrigin
+        fields = ("allow_credentials", "expires_at", "note")
+
+    def _post_clean(self) -> None:
+        """Nothing: there is no row yet, and the plan judges each."""
+
+
+def make_row(data: Mapping[str, Any], policy: str, origin: str, note: str = "") -> AllowedOrigin:
+    """The row that a form's ``data`` means for an origin, whose own ``note`` comes first."""
+    return AllowedOrigin(
+        policy=policy,
+        origin=origin,
+        allow_credentials=data["allow_credentials"],
+        expires_at=data["expires_at"],
+        note=note or data["note"],
+    )
+
+
+def make_plan(lines: Iterable[Line], policy: str, using: str) -> Plan:
+    """What would become of new rows of ``policy``, as things are in the database ``using``."""
+    plan = Plan()
+    valid = []
+    first_with: dict[str, Line] = {}
+    for line in lines:
+        try:
+            line.row.full_clean(validate_unique=False, validate_constraints=False)
+        except ValidationError as error:
+            line.remarks += error.messages
+            plan.refused.append(line)
+            continue
+        first = first_with.setdefault(line.row.origin, line)
+        if first is line:
+            valid.append(line)
+        else:
+            line.remarks.append(_("As line %(number)s.") % {"number": first.number})
+            plan.duplicates.append(line)
+    rows = AllowedOrigin.objects.using(using).filter(policy=policy, origin__in=first_with)
+    # Some databases compare without regard to case, and would refuse the row.
+    existing = {row.origin.lower(): row for row in rows}
+    for line in valid:
+        if row := existing.get(line.row.origin):
+            line.row = row
+            plan.existing.append(line)
+        else:
+            plan.additions.append(line)
+    if plan.additions:
+        _remark_on(plan.additions, known_policies()[policy])
+    return plan
 
 
 def _read_lines(text: str) -> Iterator[tuple[int, str, str]]:

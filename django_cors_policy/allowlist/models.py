@@ -1,4 +1,4 @@
-"""Rows that add origins to a policy, and the token that tells when they changed."""
+"""Rows that add origins to a policy, the token that tells when they changed; origins refused."""
 
 from __future__ import annotations
 
@@ -29,6 +29,10 @@ from django_cors_policy.policy import Policy, credential_problems, did_you_mean
 
 # Room for the wildcards, which no origin has.
 MAX_PATTERN_LENGTH = MAX_ORIGIN_LENGTH + len("*.")
+MAX_ALIAS_LENGTH = 100
+# Of a refused origin's last request so much is kept.
+MAX_PATH_LENGTH = 200
+MAX_METHOD_LENGTH = 20
 
 
 def parse_row(text: str) -> OriginPattern | str:
@@ -135,7 +139,7 @@ class AllowedOrigin(models.Model):
 
     policy = models.CharField(
         _("policy"),
-        max_length=100,
+        max_length=MAX_ALIAS_LENGTH,
         default=DEFAULT_ALIAS,
         help_text=_("The policy in CORS_POLICIES that the origin is added to."),
     )
@@ -249,6 +253,46 @@ class AllowedOrigin(models.Model):
             # Near the year 9999 there is no more to add.
             with contextlib.suppress(OverflowError):
                 self.expires_at = start + by
+
+
+class RefusedOrigin(models.Model):
+    """An origin that a policy refused lately. Written by ``refused.Recorder`` alone."""
+
+    policy = models.CharField(_("policy"), max_length=MAX_ALIAS_LENGTH)
+    # As the request sent it. Recorded only if a browser can have sent it.
+    origin = models.CharField(_("origin"), max_length=MAX_ORIGIN_LENGTH)
+    is_rehearsal = models.BooleanField(
+        _("rehearsal"),
+        default=False,
+        help_text=_("The policy in force allowed it; what its REPORT_ONLY holds would not."),
+    )
+    # Percent-encoded, so that every database takes whatever a stranger asks for.
+    path = models.CharField(_("last path"), max_length=MAX_PATH_LENGTH)
+    method = models.CharField(_("last method"), max_length=MAX_METHOD_LENGTH)
+    count = models.PositiveBigIntegerField(_("times"))
+    first_seen = models.DateTimeField(_("first seen"))
+    last_seen = models.DateTimeField(_("last seen"))
+
+    objects: models.Manager[RefusedOrigin] = models.Manager()
+
+    class Meta:
+        """Nobody's to add or change; to look at, and to clear."""
+
+        verbose_name = _("refused origin")
+        verbose_name_plural = _("refused origins")
+        ordering = ("-last_seen", "-pk")
+        default_permissions = ("delete", "view")
+        constraints = (
+            models.UniqueConstraint(
+                fields=("policy", "origin", "is_rehearsal"),
+                name="cors_policy_refused_unique",
+            ),
+        )
+
+    def __str__(self) -> str:
+        from .states import shown
+
+        return shown(self.origin)
 
 
 class Freshness(models.Model):

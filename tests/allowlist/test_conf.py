@@ -14,7 +14,7 @@ from django_cors_policy.exceptions import PolicyErrors
 def test_defaults(settings: Any) -> None:
     del settings.CORS_ALLOWLIST
     settings.CORS_ALLOWLIST = {}
-    assert allowlist_settings() == AllowlistSettings(5, 300, 5)
+    assert allowlist_settings() == AllowlistSettings(5, 300, 5, record_refusals=False)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,12 @@ def test_defaults(settings: Any) -> None:
         ({"REFRESH_SECONDS": -1}, "CORS_ALLOWLIST['REFRESH_SECONDS']: -1 is not a number of"),
         ({"REFRESH_SECONDS": True}, "True is not a number of seconds."),
         ({"REFRESH_SECONDS": float("nan")}, "nan is not a number of seconds."),
+        (
+            {"RECORD_REFUSALS": "yes"},
+            "CORS_ALLOWLIST['RECORD_REFUSALS']: 'yes' is of type str, not True or False. "
+            "Write True or False.",
+        ),
+        ({"RECORD_REFUSALS": 1}, "1 is of type int, not True or False."),
     ],
 )
 def test_refused(settings: Any, config: Any, message: str) -> None:

@@ -102,4 +102,42 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="RefusedOrigin",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("policy", models.CharField(max_length=100, verbose_name="policy")),
+                ("origin", models.CharField(max_length=326, verbose_name="origin")),
+                (
+                    "is_rehearsal",
+                    models.BooleanField(
+                        default=False,
+                        help_text="The policy in force allowed it; what its REPORT_ONLY holds would not.",
+                        verbose_name="rehearsal",
+                    ),
+                ),
+                ("path", models.CharField(max_length=200, verbose_name="last path")),
+                ("method", models.CharField(max_length=20, verbose_name="last method")),
+                ("count", models.PositiveBigIntegerField(verbose_name="times")),
+                ("first_seen", models.DateTimeField(verbose_name="first seen")),
+                ("last_seen", models.DateTimeField(verbose_name="last seen")),
+            ],
+            options={
+                "verbose_name": "refused origin",
+                "verbose_name_plural": "refused origins",
+                "ordering": ("-last_seen", "-pk"),
+                "default_permissions": ("delete", "view"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("policy", "origin", "is_rehearsal"),
+                        name="cors_policy_refused_unique",
+                    )
+                ],
+            },
+        ),
     ]

@@ -1,0 +1,294 @@
+"""What was refused: counted in memory at once, written to the database every few seconds.
+
+Requests only count, in a dictionary with room for so many origins. A thread writes the numbers, on
+a connection that it closes again. A stranger may send any number of origins: the dictionary, the
+table and what is written at a time stay as small as they are.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import heapq
+import logging
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote
+
+from django.conf import settings
+from django.core.signals import setting_changed
+from django.db import connections, models, router, transaction
+from django.dispatch import receiver
+from django.utils import timezone
+
+from django_cors_policy import fetch, refusals
+from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.origins import split_origin
+from django_cors_policy.refusals import Refusal
+
+from .conf import SETTING, allowlist_settings
+from .models import MAX_ALIAS_LENGTH, MAX_METHOD_LENGTH, MAX_PATH_LENGTH, RefusedOrigin
+
+logger = logging.getLogger("django_cors_policy")
+
+# The table has no more rows: the least recently seen give way.
+MAX_ROWS = 1000
+# No more origins wait in memory to be written: the least recently seen give way.
+MAX_WAITING = 1000
+# So many are written at a time, those with the most refusals first; the others wait.
+MOST_WRITTEN = 100
+FLUSH_SECONDS = 5
+# After a failure each wait is twice as long as the one before, up to this.
+LONGEST_RETRY_SECONDS = 60
+
+# What no percent-encoding makes safer to look at.
+_READABLE = "/:@!$&'()*+,;=~"
+
+# Policy, origin, and whether it was a rehearsal.
+Key = tuple[str, str, bool]
+_Rows = models.QuerySet[RefusedOrigin]
+
+
+class Tally(NamedTuple):
+    """What was counted of one origin and is not written yet; times in seconds since the epoch."""
+
+    times: int
+    first_seen: float
+    last_seen: float
+    path: str
+    method: str
+
+
+class Recorder:
+    """The recorder that ``refusals`` tells: one for each process.
+
+    Its thread starts with the first refusal, never before: a server may fork until then. Whoever
+    forks later counts from nothing, for the parent writes what was counted before.
+    """
+
+    def __init__(self) -> None:
+        self._start_over()
+        os.register_at_fork(after_in_child=self._start_over)
+
+    def _start_over(self) -> None:
+        # Held for a moment, never while the database is asked.
+        self._lock = threading.Lock()
+        self._waiting: OrderedDict[Key, Tally] = OrderedDict()
+        self._left_out = 0
+        self._is_leaving_out = False
+        self._failure = ""
+        self._wake = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def reset(self) -> None:
+        """Forget everything, as if the process had just begun. For tests."""
+        self._wake.set()  # a thread that sleeps sees that it is not wanted any more
+        self._start_over()
+
+    def record(self, refusal: Refusal) -> None:
+        """Count a refusal; none whose origin no browser sends. Never waits, never raises."""
+        origin, policy, path, method, is_rehearsal = refusal
+        key = policy[:MAX_ALIAS_LENGTH], origin, is_rehearsal
+        path, method = path[:MAX_PATH_LENGTH], method[:MAX_METHOD_LENGTH]
+        now = time.time()
+        with self._lock:
+            tally = self._waiting.get(key)
+            if tally is not None:
+                self._waiting.move_to_end(key)
+                tally = Tally(tally.times + 1, tally.first_seen, now, path, method)
+            elif origin == fetch.NULL or split_origin(origin) is not None:
+                if len(self._waiting) >= MAX_WAITING:
+                    self._left_out += self._waiting.popitem(last=False)[1].times
+                tally = Tally(1, now, now, path, method)
+            else:
+                return
+            self._waiting[key] = tally
+        if self._thread is None:
+            self._start_thread()
+
+    def _start_thread(self) -> None:
+        with self._lock:
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(
+                target=self._run, name="django_cors_policy.allowlist.refused", daemon=True
+            )
+            # No threads, or no more of them: then nothing is written.
+            with contextlib.suppress(RuntimeError):
+                self._thread.start()
+
+    def _run(self) -> None:
+        me, wake = threading.current_thread(), self._wake
+        pause: float = FLUSH_SECONDS
+        while self._thread is me:
+            try:
+                has_worked = self.flush()
+            finally:
+                connections.close_all()  # none stays open while nothing happens
+            pause = FLUSH_SECONDS if has_worked else min(2 * pause, LONGEST_RETRY_SECONDS)
+            wake.wait(pause)
+
+    def flush(self) -> bool:
+        """Write what was counted, or the most of it. Returns whether that worked."""
+        with self._lock:
+            waiting = list(self._waiting.items())
+            left_out, self._left_out = self._left_out, 0
+        self._tell_of_left_out(left_out)
+        batch = dict(heapq.nlargest(MOST_WRITTEN, waiting, key=lambda item: item[1].times))
+        if not batch:
+            return True
+        try:
+            write(batch)
+        except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
+            self._note_failure(error)
+            return False
+        self._note_success()
+        with self._lock:
+            for key, written in batch.items():
+                self._subtract(key, written)
+        return True
+
+    def _subtract(self, key: Key, written: Tally) -> None:
+        tally = self._waiting.get(key)
+        # It may have given way since, and have come back.
+        if tally is None or tally.first_seen != written.first_seen:
+            return
+        if tally.times == written.times:
+            del self._waiting[key]
+        else:
+            self._waiting[key] = tally._replace(times=tally.times - written.times)
+
+    def _tell_of_left_out(self, count: int) -> None:
+        if count and not self._is_leaving_out:
+            logger.warning(
+                "More origins are refused than the report of refused origins takes: it leaves out "
+                "those seen least recently, %d refusals so far.",
+                count,
+            )
+        self._is_leaving_out = count > 0
+
+    def _note_failure(self, error: Exception) -> None:
+        if type(error).__name__ == self._failure:
+            return
+        self._failure = type(error).__name__
+        logger.error(
+            "Refused origins cannot be written, so they wait in memory: %s: %s",
+            self._failure,
+            error,
+        )
+
+    def _note_success(self) -> None:
+        if self._failure:
+            self._failure = ""
+            logger.info("Refused origins can be written again.")
+
+
+def write(batch: Mapping[Key, Tally]) -> None:
+    """Add what was counted to the rows, making those that are missing.
+
+    Other processes write as well, to the same rows. What one of them adds in between is not lost.
+    """
+    # The one that is written to: a replica may lag behind.
+    rows = RefusedOrigin.objects.using(router.db_for_write(RefusedOrigin)).order_by()
+    keys = _read_keys(rows)
+    # In an order that is everybody's: two that insert the same do not wait for each other.
+    new = sorted(batch.keys() - keys.keys())
+    surplus = len(keys) + len(new) - MAX_ROWS
+    if surplus > 0:
+        idle = [pk for key, pk in keys.items() if key not in batch]
+        _delete(rows, idle[:surplus])
+    if new:
+        rows.bulk_create([_make_row(key, batch[key]) for key in new], ignore_conflicts=True)
+        keys = _read_keys(rows)
+    _add(rows, {pk: batch[key] for key, pk in keys.items() if key in batch})
+
+
+def _read_keys(rows: _Rows) -> dict[Key, int]:
+    """The primary key of each row, the least recently seen first."""
+    values = rows.order_by("last_seen", "pk").values_list("policy", "origin", "is_rehearsal", "pk")
+    return {(policy, origin, is_rehearsal): pk for policy, origin, is_rehearsal, pk in values}
+
+
+def _make_row(key: Key, tally: Tally) -> RefusedOrigin:
+    policy, origin, is_rehearsal = key
+    return RefusedOrigin(
+        policy=policy,
+        origin=origin,
+        is_rehearsal=is_rehearsal,
+        count=0,  # counted like all others, once they are there
+        first_seen=_as_moment(tally.first_seen),
+        **_last_request(tally),
+    )
+
+
+def _last_request(tally: Tally) -> dict[str, Any]:
+    path = quote(tally.path, safe=_READABLE, errors="replace")
+    return {
+        "path": path[:MAX_PATH_LENGTH],
+        "method": tally.method if fetch.is_token(tally.method) else "",
+        "last_seen": _as_moment(tally.last_seen),
+    }
+
+
+def _as_moment(seconds: float) -> datetime.datetime:
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc)
+    return moment if settings.USE_TZ else timezone.make_naive(moment)
+
+
+def _add(rows: _Rows, tallies: Mapping[int, Tally]) -> None:
+    changed = [
+        RefusedOrigin(pk=pk, count=models.F("count") + tally.times, **_last_request(tally))
+        for pk, tally in tallies.items()
+    ]
+    if changed:
+        with _locked(rows, tallies):
+            rows.bulk_update(changed, ["count", "path", "method", "last_seen"])
+
+
+def _delete(rows: _Rows, pks: Collection[int]) -> None:
+    with _locked(rows, pks):
+        rows.filter(pk__in=pks).delete()
+
+
+@contextlib.contextmanager
+def _locked(rows: _Rows, pks: Collection[int]) -> Iterator[None]:
+    """A transaction that has these rows to itself.
+
+    They are locked in the order of their keys, by everybody: no two wait for each other.
+    """
+    with transaction.atomic(using=rows.db):
+        # A write comes first: SQLite lets no reader begin to write while others do.
+        rows.filter(pk=min(pks)).update(count=models.F("count"))
+        list(rows.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk"))
+        yield
+
+
+recorder = Recorder()
+
+
+def is_recording() -> bool:
+    """Whether refusals are counted."""
+    return refusals.audience.recorder is recorder
+
+
+def follow_settings() -> None:
+    """Be told of refusals if ``CORS_ALLOWLIST["RECORD_REFUSALS"]`` wants it, else not."""
+    try:
+        wanted = allowlist_settings().record_refusals
+    except PolicyErrors:
+        wanted = False  # the system checks tell
+    if wanted:
+        refusals.plug_in(recorder)
+    elif is_recording():
+        refusals.plug_in(None)
+
+
+@receiver(setting_changed)
+def _follow_settings(*, setting: str, **kwargs: Any) -> None:
+    # After ``conf`` has forgotten the old ones: its receiver was connected first.
+    if setting == SETTING:
+        follow_settings()

@@ -1,0 +1,175 @@
+"""The browser's part of the CORS protocol: what it asks before it sends, and what it lets through.
+
+The steps are those of the Fetch standard, told of a script that calls another origin. Pure, and
+known to servers only for telling people what a browser would do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from . import fetch
+
+# https://fetch.spec.whatwg.org/#concept-method-normalize
+_NORMALISED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
+# https://fetch.spec.whatwg.org/#cors-safelisted-request-header, as far as names tell.
+_SAFELISTED_HEADERS = frozenset({"accept", "accept-language", "content-language", "range"})
+_SAFELISTED_CONTENT_TYPES = frozenset(
+    {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
+)
+# https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
+SAFELISTED_RESPONSE_HEADERS = (
+    "Cache-Control",
+    "Content-Language",
+    "Content-Length",
+    "Content-Type",
+    "Expires",
+    "Last-Modified",
+    "Pragma",
+)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call as a script makes it.
+
+    ``method`` is normalised, ``headers`` are the names that the script sets, in lower case and
+    sorted; ``credentials``: whether it asks with ``credentials: "include"``.
+    """
+
+    origin: str
+    method: str = "GET"
+    headers: tuple[str, ...] = ()
+    content_type: str = ""
+    credentials: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        origin: str,
+        method: str = "GET",
+        headers: Iterable[str] = (),
+        content_type: str = "",
+        *,
+        credentials: bool = False,
+    ) -> Call:
+        """The call, written as a script may write it."""
+        upper = method.upper()
+        names = {name.strip().lower() for name in headers}
+        if content_type:
+            names.add("content-type")
+        return cls(
+            origin,
+            upper if upper in _NORMALISED_METHODS else method,
+            tuple(sorted(names)),
+            content_type,
+            credentials,
+        )
+
+    @property
+    def dropped_headers(self) -> tuple[str, ...]:
+        """Those that no script can set; browsers leave them out without a word."""
+        return tuple(filter(fetch.is_forbidden_request_header, self.headers))
+
+    @property
+    def asked_headers(self) -> tuple[str, ...]:
+        """https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names."""
+        return tuple(
+            name
+            for name in self.headers
+            if name not in _SAFELISTED_HEADERS
+            and not fetch.is_forbidden_request_header(name)
+            and not (name == "content-type" and self._has_safelisted_content_type)
+        )
+
+    @property
+    def _has_safelisted_content_type(self) -> bool:
+        essence = self.content_type.partition(";")[0].strip().lower()
+        return essence in _SAFELISTED_CONTENT_TYPES
+
+    @property
+    def is_preflighted(self) -> bool:
+        """https://fetch.spec.whatwg.org/#main-fetch, step 12: whether the browser asks first."""
+        return self.method not in fetch.SAFELISTED_METHODS or bool(self.asked_headers)
+
+    @property
+    def preflight_headers(self) -> dict[str, str]:
+        """https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, steps 3 to 5."""
+        headers = {fetch.ORIGIN: self.origin, fetch.REQUEST_METHOD: self.method}
+        if self.asked_headers:
+            headers[fetch.REQUEST_HEADERS] = ",".join(self.asked_headers)
+        return headers
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a browser blocks: ``step`` is one of the names below, ``what`` the method or header."""
+
+    step: str
+    what: str = ""
+
+
+STATUS = "status"
+ORIGIN = "origin"
+WILDCARD_WITH_CREDENTIALS = "wildcard-with-credentials"
+CREDENTIALS = "credentials"
+METHOD = "method"
+HEADER = "header"
+
+
+def check_response(call: Call, headers: Mapping[str, str]) -> Failure | None:
+    """https://fetch.spec.whatwg.org/#concept-cors-check. None lets the response through."""
+    allowed = headers.get(fetch.ALLOW_ORIGIN)
+    if allowed == fetch.WILDCARD and not call.credentials:
+        return None
+    if allowed == fetch.WILDCARD:
+        return Failure(WILDCARD_WITH_CREDENTIALS)
+    if allowed != call.origin:
+        return Failure(ORIGIN)
+    if call.credentials and headers.get(fetch.ALLOW_CREDENTIALS) != "true":
+        return Failure(CREDENTIALS)
+    return None
+
+
+def check_preflight(call: Call, status: int, headers: Mapping[str, str]) -> Failure | None:
+    """https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7. None lets the call go."""
+    failure = check_response(call, headers)
+    if failure is not None:
+        return failure
+    if not 200 <= status <= 299:
+        return Failure(STATUS, str(status))
+    return check_preflight_lists(call, headers)
+
+
+def check_preflight_lists(call: Call, headers: Mapping[str, str]) -> Failure | None:
+    """Steps 7.5 to 7.7 alone: whether the method and the headers are among those allowed."""
+    any_is_wild = not call.credentials
+    methods = _listed(headers.get(fetch.ALLOW_METHODS, ""))
+    if (
+        call.method not in methods
+        and call.method not in fetch.SAFELISTED_METHODS
+        and not (any_is_wild and fetch.WILDCARD in methods)
+    ):
+        return Failure(METHOD, call.method)
+    names = {name.lower() for name in _listed(headers.get(fetch.ALLOW_HEADERS, ""))}
+    for name in call.asked_headers:
+        wild = any_is_wild and name != fetch.NON_WILDCARD_REQUEST_HEADER
+        if name not in names and not (wild and fetch.WILDCARD in names):
+            return Failure(HEADER, name)
+    return None
+
+
+def readable_headers(call: Call, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of response headers that the script may read, ``*`` for all.
+
+    https://fetch.spec.whatwg.org/#concept-filtered-response-cors
+    """
+    exposed = _listed(headers.get(fetch.EXPOSE_HEADERS, ""))
+    if fetch.WILDCARD in exposed and not call.credentials:
+        return (fetch.WILDCARD,)
+    return (*SAFELISTED_RESPONSE_HEADERS, *(name for name in exposed if name != fetch.WILDCARD))
+
+
+def _listed(value: str) -> list[str]:
+    return [item.strip() for item in value.split(",") if item.strip()]
