@@ -29,6 +29,7 @@ from .resolution import declarations, derive_policy
 from .sites import is_loopback, registrable_domain
 
 MIDDLEWARE = f"{CorsPolicyMiddleware.__module__}.{CorsPolicyMiddleware.__qualname__}"
+COMMON_MIDDLEWARE = "django.middleware.common.CommonMiddleware"
 CSRF_MIDDLEWARE = "django.middleware.csrf.CsrfViewMiddleware"
 
 # Middleware that can answer before the view does, and what its answer would lack.
@@ -38,7 +39,7 @@ ANSWERING_MIDDLEWARE = {
     "django.contrib.auth.middleware.RemoteUserMiddleware": "it needs the session",
     "django.contrib.sessions.middleware.SessionMiddleware": "it can refuse a request (400)",
     "django.middleware.cache.FetchFromCacheMiddleware": "it answers from the cache",
-    "django.middleware.common.CommonMiddleware": "it redirects (APPEND_SLASH)",
+    COMMON_MIDDLEWARE: "it redirects (APPEND_SLASH)",
     CSRF_MIDDLEWARE: "it refuses requests (403)",
     "django.middleware.http.ConditionalGetMiddleware": "it answers 304",
     "django.middleware.locale.LocaleMiddleware": "it redirects to a language",
@@ -186,6 +187,28 @@ def _missing_setting() -> Iterator[Warning]:
         )
 
 
+def has_middleware(known: str = MIDDLEWARE) -> bool:
+    """Whether ``MIDDLEWARE`` has the one that is ``known`` by its path, or a subclass of it."""
+    return any(_is(path, known) for path in settings.MIDDLEWARE)
+
+
+def misplaced_middleware() -> list[Warning]:
+    """W004: what stands before ours and can answer without it."""
+    return [
+        problem for problem in _middleware_problems() if problem.id == "django_cors_policy.W004"
+    ]
+
+
+def stands_outside(known: str) -> bool:
+    """Whether a middleware is asked before ours."""
+    for path in settings.MIDDLEWARE:
+        if _is(path, MIDDLEWARE):
+            return False
+        if _is(path, known):
+            return True
+    return False
+
+
 def _middleware_problems() -> Iterator[Warning]:
     ours = None
     for index, path in enumerate(settings.MIDDLEWARE):
@@ -262,7 +285,7 @@ def _csrf_header(place: Place, policy: Policy) -> Iterator[Warning]:
     if (
         policy.allow_credentials
         and not {header, fetch.WILDCARD} & set(policy.allow_headers)
-        and any(_is(path, CSRF_MIDDLEWARE) for path in settings.MIDDLEWARE)
+        and has_middleware(CSRF_MIDDLEWARE)
     ):
         yield _warning(
             6,

@@ -47,7 +47,7 @@ def nearest(policy: Policy, origin: str) -> Near | None:
     if found is None:
         return None
     index, difference = found
-    return Near(place.locate("ALLOW_ORIGINS", index), _spell(policy.origins[index]), difference)
+    return Near(place.locate("ALLOW_ORIGINS", index), spell(policy.origins[index]), difference)
 
 
 def compare(entries: Iterable[Entry], origin: str) -> tuple[int, str] | None:
@@ -115,7 +115,8 @@ def _host_difference(entry: OriginPattern, asked: OriginPattern) -> tuple[float,
     return 5 - alike, "another name"
 
 
-def _spell(entry: Entry) -> str:
+def spell(entry: Entry) -> str:
+    """An entry as it is written, patterns without ``re.compile``."""
     return entry.pattern if isinstance(entry, re.Pattern) else str(entry)
 
 

@@ -48,7 +48,7 @@ def rule_preflight(book: PolicyBook, request: HttpRequest) -> Ruling | None:
     by_path = book.rule_path(request.path_info)
     if not _has_decorated_views(request):
         return by_path
-    view = _resolve(_urlconf_of(request), request.path_info, _language_of(request))
+    view = _resolve(_urlconf_of(request), request.path_info, language_of(request))
     if view is None:
         return by_path
     method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
@@ -72,7 +72,7 @@ def rule_actual(
             ruling = rule_view(book, request.resolver_match.func, request.method or "")
     # A 404 without a view is most likely Django's, which has looked for one already.
     elif status_code != 404 and _has_decorated_views(request):
-        view = _resolve_again(_urlconf_of(request), path, _language_of(request))
+        view = _resolve_again(_urlconf_of(request), path, language_of(request))
         if view is not None:
             ruling = rule_view(book, view, request.method or "")
     return ruling or book.rule_path(path)
@@ -229,7 +229,7 @@ def _resolve(urlconf: str, path: str, language: str | None) -> AnyView | None:
 _resolve_again = functools.lru_cache(maxsize=4096)(_resolve)
 
 
-def _language_of(request: HttpRequest) -> str | None:
+def language_of(request: HttpRequest) -> str | None:
     """The language that ``i18n_patterns`` are matched in, as LocaleMiddleware would choose it.
 
     This middleware stands before that one, so the active language is nobody's choice yet. None if

@@ -5,9 +5,23 @@ An app plugs itself in; ``django_cors_policy.allowlist`` does.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
 
 from .policy import Grant, Policy
+
+
+class Row(NamedTuple):
+    """A row of the source, told to somebody who asks about an origin.
+
+    ``allows``: whether it covers the origin; ``is_live``: whether it counts, and ``state`` why not.
+    """
+
+    key: int
+    entry: str
+    allows: bool
+    is_live: bool
+    state: str
 
 
 class OriginSource(Protocol):
@@ -33,6 +47,9 @@ class OriginSource(Protocol):
 
     def judge(self, policy: Policy, origin: str) -> Grant | None:
         """What ``origin`` is granted, None if nothing. Never waits."""
+
+    def rows(self, policy: Policy, origin: str) -> Sequence[Row]:
+        """The rows that cover ``origin`` or come near, read anew: for people, not for requests."""
 
 
 source: OriginSource | None = None

@@ -21,11 +21,12 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
-from django.db import DataError, connections, router
+from django.db import DataError, Error, connections, router
 from django.db.models import Q
 from django.dispatch import receiver
 from django.utils import timezone
 
+from django_cors_policy import sources
 from django_cors_policy.conf import PolicyBook, policy_book
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.origins import OriginMatcher, OriginPattern
@@ -340,6 +341,21 @@ class Allowlist:
             self.prepare()
         finally:
             connections.close_all()  # of this thread, which is nobody's
+
+    def rows(self, policy: Policy, origin: str) -> list[sources.Row]:
+        """The rows that cover ``origin``, the one that decides first, and those that come near.
+
+        None while the database cannot be asked, which the log says.
+        """
+        from .states import rows_about
+
+        if policy.rows_alias is None:
+            return []
+        try:
+            return rows_about(policy, origin)
+        except Error as error:
+            self._note_failure(error)
+            return []
 
     # -- How it stays fresh.
 

@@ -17,14 +17,19 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from django_cors_policy.conf import DEFAULT_ALIAS, policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors
+from django_cors_policy.fetch import NULL
 from django_cors_policy.inspection import find_marks, walk_urls
 from django_cors_policy.origins import (
     ANY_PORT,
     OriginMatcher,
     OriginPattern,
     parse_origin,
+    split_origin,
 )
 from django_cors_policy.policy import Place, Policy, did_you_mean
+from django_cors_policy.reasons import MOST_COMPARED
+from django_cors_policy.sites import registrable_domain
+from django_cors_policy.sources import Row
 
 from .models import (
     AllowedOrigin,
@@ -244,6 +249,28 @@ def entries_that_allow(origin: str) -> list[str]:
     ]
     # The matcher has the last word.
     return list(map(str, OriginMatcher(candidates).matches(origin)))
+
+
+def rows_about(policy: Policy, origin: str) -> list[Row]:
+    """Rows that cover ``origin``, live ones first and the most specific before the others.
+
+    After them those that name its host or its neighbourhood, for one of these may have been meant.
+    """
+    covering = [origin] if origin == NULL else entries_that_allow(origin)
+    order = {entry: position for position, entry in enumerate(covering)}
+    nearby = models.Q(origin__in=covering[:MOST_ROWS])
+    if (parts := split_origin(origin)) is not None:
+        nearby |= models.Q(origin__contains=registrable_domain(parts[1]))
+    found = AllowedOrigin.objects.filter(nearby, policy=policy.rows_alias)[:MOST_COMPARED]
+    rows = []
+    for row in found:
+        standing = judge(row)
+        state = " ".join(filter(None, (standing.text, standing.why)))
+        rows.append(Row(row.pk, row.origin, row.origin in order, standing.state.is_live, state))
+    return sorted(
+        rows,
+        key=lambda row: (not row.allows, not row.is_live, order.get(row.entry, 0), row.key),
+    )
 
 
 class Wildcards:
