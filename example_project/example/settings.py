@@ -78,6 +78,10 @@ CORS_POLICIES = {
     },
 }
 
+# Origins that were refused lately are listed in the admin, "Refused origins", where a partner who
+# was forgotten can be let in.
+CORS_ALLOWLIST = {"RECORD_REFUSALS": True}
+
 # What a partner's script proves itself by.
 PARTNER_TOKEN = env.str("PARTNER_TOKEN", default=secrets.token_urlsafe(30))
 
