@@ -6,6 +6,7 @@ known to servers only for telling people what a browser would do.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -18,6 +19,10 @@ _SAFELISTED_HEADERS = frozenset({"accept", "accept-language", "content-language"
 _SAFELISTED_CONTENT_TYPES = frozenset(
     {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 )
+# https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte, and the length above which no
+# value is safelisted.
+_UNSAFE_BYTES = re.compile(r'[\x00-\x08\x0a-\x1f"():<>?@\[\\\]{}\x7f]')
+_LONGEST_SAFELISTED_VALUE = 128
 # https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
 SAFELISTED_RESPONSE_HEADERS = (
     "Cache-Control",
@@ -85,8 +90,13 @@ class Call:
 
     @property
     def _has_safelisted_content_type(self) -> bool:
+        if _UNSAFE_BYTES.search(self.content_type):
+            return False  # a boundary in quotes, say
         essence = self.content_type.partition(";")[0].strip().lower()
-        return essence in _SAFELISTED_CONTENT_TYPES
+        return (
+            essence in _SAFELISTED_CONTENT_TYPES
+            and len(self.content_type.encode()) <= _LONGEST_SAFELISTED_VALUE
+        )
 
     @property
     def is_preflighted(self) -> bool:
@@ -139,23 +149,28 @@ def check_preflight(call: Call, status: int, headers: Mapping[str, str]) -> Fail
         return failure
     if not 200 <= status <= 299:
         return Failure(STATUS, str(status))
-    return check_preflight_lists(call, headers)
+    return check_lists(call.method, call.asked_headers, headers, credentials=call.credentials)
 
 
-def check_preflight_lists(call: Call, headers: Mapping[str, str]) -> Failure | None:
-    """Steps 7.5 to 7.7 alone: whether the method and the headers are among those allowed."""
-    any_is_wild = not call.credentials
+def check_lists(
+    method: str, names: Iterable[str], headers: Mapping[str, str], *, credentials: bool
+) -> Failure | None:
+    """Steps 7.5 to 7.7 alone: whether a preflight's answer allows the method and the headers.
+
+    ``names`` are those that the preflight asks about, in lower case.
+    """
+    any_is_wild = not credentials
     methods = _listed(headers.get(fetch.ALLOW_METHODS, ""))
     if (
-        call.method not in methods
-        and call.method not in fetch.SAFELISTED_METHODS
+        method not in methods
+        and method not in fetch.SAFELISTED_METHODS
         and not (any_is_wild and fetch.WILDCARD in methods)
     ):
-        return Failure(METHOD, call.method)
-    names = {name.lower() for name in _listed(headers.get(fetch.ALLOW_HEADERS, ""))}
-    for name in call.asked_headers:
+        return Failure(METHOD, method)
+    allowed = {name.lower() for name in _listed(headers.get(fetch.ALLOW_HEADERS, ""))}
+    for name in names:
         wild = any_is_wild and name != fetch.NON_WILDCARD_REQUEST_HEADER
-        if name not in names and not (wild and fetch.WILDCARD in names):
+        if name not in allowed and not (wild and fetch.WILDCARD in allowed):
             return Failure(HEADER, name)
     return None
 
@@ -168,7 +183,11 @@ def readable_headers(call: Call, headers: Mapping[str, str]) -> tuple[str, ...]:
     exposed = _listed(headers.get(fetch.EXPOSE_HEADERS, ""))
     if fetch.WILDCARD in exposed and not call.credentials:
         return (fetch.WILDCARD,)
-    return (*SAFELISTED_RESPONSE_HEADERS, *(name for name in exposed if name != fetch.WILDCARD))
+    # Beside credentials "*" is a header's name, and no header has it.
+    known = {fetch.WILDCARD, *fetch.FORBIDDEN_RESPONSE_HEADERS}
+    known.update(map(str.lower, SAFELISTED_RESPONSE_HEADERS))
+    more = dict.fromkeys(name for name in exposed if name.lower() not in known)
+    return (*SAFELISTED_RESPONSE_HEADERS, *more)
 
 
 def _listed(value: str) -> list[str]:

@@ -31,6 +31,8 @@ from .sites import is_loopback, registrable_domain
 MIDDLEWARE = f"{CorsPolicyMiddleware.__module__}.{CorsPolicyMiddleware.__qualname__}"
 COMMON_MIDDLEWARE = "django.middleware.common.CommonMiddleware"
 CSRF_MIDDLEWARE = "django.middleware.csrf.CsrfViewMiddleware"
+LOCALE_MIDDLEWARE = "django.middleware.locale.LocaleMiddleware"
+CORSHEADERS_MIDDLEWARE = "corsheaders.middleware.CorsMiddleware"
 
 # Middleware that can answer before the view does, and what its answer would lack.
 ANSWERING_MIDDLEWARE = {
@@ -42,7 +44,7 @@ ANSWERING_MIDDLEWARE = {
     COMMON_MIDDLEWARE: "it redirects (APPEND_SLASH)",
     CSRF_MIDDLEWARE: "it refuses requests (403)",
     "django.middleware.http.ConditionalGetMiddleware": "it answers 304",
-    "django.middleware.locale.LocaleMiddleware": "it redirects to a language",
+    LOCALE_MIDDLEWARE: "it redirects to a language",
     "whitenoise.middleware.WhiteNoiseMiddleware": "it serves files",
 }
 SECURITY_MIDDLEWARE = "django.middleware.security.SecurityMiddleware"
@@ -88,7 +90,16 @@ def check_usefulness(**kwargs: Any) -> list[CheckMessage]:
     messages = [
         warning
         for place, policy in _policies()
-        for warning in (*_csrf_header(place, policy), *_pattern_problems(place, policy))
+        for warning in (
+            *_csrf_header(place, policy),
+            *_pattern_problems(place, policy),
+            # Those of a rehearsal are tried on requests as well.
+            *(
+                _pattern_problems(policy.rehearsal.place, policy.rehearsal)
+                if policy.rehearsal
+                else ()
+            ),
+        )
     ]
     return [*messages, *_idle_policies()]
 
@@ -189,7 +200,7 @@ def _missing_setting() -> Iterator[Warning]:
 
 def has_middleware(known: str = MIDDLEWARE) -> bool:
     """Whether ``MIDDLEWARE`` has the one that is ``known`` by its path, or a subclass of it."""
-    return any(_is(path, known) for path in settings.MIDDLEWARE)
+    return any(is_middleware(path, known) for path in settings.MIDDLEWARE)
 
 
 def misplaced_middleware() -> list[Warning]:
@@ -199,20 +210,10 @@ def misplaced_middleware() -> list[Warning]:
     ]
 
 
-def stands_outside(known: str) -> bool:
-    """Whether a middleware is asked before ours."""
-    for path in settings.MIDDLEWARE:
-        if _is(path, MIDDLEWARE):
-            return False
-        if _is(path, known):
-            return True
-    return False
-
-
 def _middleware_problems() -> Iterator[Warning]:
     ours = None
     for index, path in enumerate(settings.MIDDLEWARE):
-        if _is(path, MIDDLEWARE):
+        if is_middleware(path, MIDDLEWARE):
             if ours is None:
                 ours = index
             else:
@@ -222,7 +223,7 @@ def _middleware_problems() -> Iterator[Warning]:
                     f"{path!r} stands there a second time.",
                     f"Leave it out; MIDDLEWARE[{ours}] does the work.",
                 )
-        elif path == "corsheaders.middleware.CorsMiddleware":
+        elif path == CORSHEADERS_MIDDLEWARE:
             yield _warning(
                 3,
                 f"MIDDLEWARE[{index}]",
@@ -238,7 +239,7 @@ def _middleware_problems() -> Iterator[Warning]:
         )
     for index, path in enumerate(settings.MIDDLEWARE[:ours] if ours else ()):
         for answering, why in _answering():
-            if _is(path, answering):
+            if is_middleware(path, answering):
                 yield _warning(
                     4,
                     f"MIDDLEWARE[{index}]",
@@ -257,7 +258,7 @@ def _answering() -> Iterator[tuple[str, str]]:
         yield SECURITY_MIDDLEWARE, "it redirects to https"
 
 
-def _is(path: str, known: str) -> bool:
+def is_middleware(path: str, known: str) -> bool:
     """Whether a middleware is the known one or a subclass of it."""
     if path == known:
         return True

@@ -230,16 +230,26 @@ def _refuse_wrong_arguments(alias: Any, fields: Mapping[str, Any], name: str) ->
     # A dotted path may lead to a module that is still being imported, and is for the check.
     checked = {
         key: value
-        for key, value in fields.items()
+        for key, value in _without_dotted_path(fields).items()
         if key not in {"ALIAS", "PATHS"}
-        and not (key == "ALLOW_ORIGIN_FUNC" and isinstance(value, str))
     }
+    rehearsal = checked.get("REPORT_ONLY")
+    if isinstance(rehearsal, Mapping):
+        checked["REPORT_ONLY"] = _without_dotted_path(rehearsal)
     try:
         compile_policy(str(alias), checked, DecoratorPlace(str(alias), name))
     except PolicyErrors as refused:
         errors += refused.errors
     if errors:
         raise PolicyErrors(errors)
+
+
+def _without_dotted_path(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in fields.items()
+        if not (key == "ALLOW_ORIGIN_FUNC" and isinstance(value, str))
+    }
 
 
 def _spell_call(alias: object, overrides: Mapping[str, Any]) -> str:

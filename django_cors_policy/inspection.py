@@ -256,14 +256,24 @@ def _is_api_view(view_class: type | None) -> bool:
 
 
 def name_of(view: Any) -> str:
-    """The dotted name of a view, without what is wrapped around it."""
-    view, _ = _without_partials(inspect.unwrap(view))
-    if not hasattr(view, "__qualname__"):
-        view = type(view)
+    """The dotted name of a view, without what is wrapped around it: a function, or its class."""
+    if not isinstance(view, type):
+        inner, _ = _without_partials(view)
+        view_class = _class_of(inner)
+        if view_class is not None:
+            return _name_of_class(view_class)
+        view, _ = _without_partials(inspect.unwrap(view))
+        if not hasattr(view, "__qualname__"):
+            view = type(view)
     return f"{view.__module__}.{view.__qualname__}"
 
 
-def _name_around(view_class: type) -> str:
+def _name_of_class(view_class: type) -> str:
     if _is_api_view(view_class):
         return f"{view_class.__module__}.{view_class.__name__}"  # the function's name
-    return f"{name_of(view_class)}.as_view()"
+    return name_of(view_class)
+
+
+def _name_around(view_class: type) -> str:
+    name = _name_of_class(view_class)
+    return name if _is_api_view(view_class) else f"{name}.as_view()"

@@ -21,7 +21,7 @@ from . import conf, decorators, fetch, refusals, sources
 from .conf import Ruling, policy_book
 from .notes import note_actual, note_preflight
 from .origins import split_origin
-from .policy import Grant, Policy
+from .policy import Grant, Policy, RehearsalPlace
 from .protocol import answer_preflight, write_actual_headers
 from .reasons import why_refused
 from .refusals import Audience
@@ -29,7 +29,7 @@ from .resolution import rule_actual, rule_preflight
 
 logger = logging.getLogger("django_cors_policy")
 
-FUNC_FAILED = "ALLOW_ORIGIN_FUNC of the CORS policy %r failed; the origin is refused."
+FUNC_FAILED = "ALLOW_ORIGIN_FUNC of the CORS policy %r failed; the origin %s."
 
 
 @sync_and_async_middleware
@@ -89,18 +89,19 @@ def wrap(
             or (ruling := book.everywhere) is None
         ):
             ruling = rule_actual(book, request, path, response.status_code)
-        if ruling is not None:
-            policy = ruling.policy
-            if origin is None:
-                grant = policy.grant_to_all
-            else:
-                grant = policy.judge(origin)
-                if grant is None and (policy.allow_origin_func or sources.source):
-                    grant = _ask_others(policy, origin, request)
-                if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
-                    tried = _judge(policy.rehearsal, origin, request)
-                    note_actual(request, path, ruling, origin, grant, tried, audience)
-            _add_headers(response, policy, grant, origin)
+            if ruling is None:
+                return response
+        policy = ruling.policy
+        if origin is None:
+            grant = policy.grant_to_all
+        else:
+            grant = policy.judge(origin)
+            if grant is None and (policy.allow_origin_func or sources.source):
+                grant = _ask_others(policy, origin, request)
+            if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
+                tried = _judge(policy.rehearsal, origin, request)
+                note_actual(request, path, ruling, origin, grant, tried, audience)
+        _add_headers(response, policy, grant, origin)
         return response
 
     return cors_policy_middleware
@@ -141,18 +142,19 @@ def awrap(
             or (ruling := book.everywhere) is None
         ):
             ruling = rule_actual(book, request, path, response.status_code)
-        if ruling is not None:
-            policy = ruling.policy
-            if origin is None:
-                grant = policy.grant_to_all
-            else:
-                grant = policy.judge(origin)
-                if grant is None and (policy.allow_origin_func or sources.source):
-                    grant = await _aask_others(policy, origin, request)
-                if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
-                    tried = await _ajudge(policy.rehearsal, origin, request)
-                    note_actual(request, path, ruling, origin, grant, tried, audience)
-            _add_headers(response, policy, grant, origin)
+            if ruling is None:
+                return response
+        policy = ruling.policy
+        if origin is None:
+            grant = policy.grant_to_all
+        else:
+            grant = policy.judge(origin)
+            if grant is None and (policy.allow_origin_func or sources.source):
+                grant = await _aask_others(policy, origin, request)
+            if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
+                tried = await _ajudge(policy.rehearsal, origin, request)
+                note_actual(request, path, ruling, origin, grant, tried, audience)
+        _add_headers(response, policy, grant, origin)
         return response
 
     return cors_policy_middleware
@@ -195,10 +197,11 @@ def _explain_shortly(request: HttpRequest, ruling: Ruling, origin: str) -> str:
         f"{why_refused(policy, origin)}.",
         f"The policy is {policy.alias!r}, because of {ruling.reason}.",
     ]
-    if split_origin(origin) is not None:
-        method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
-        words = (origin, method[:20], request.path_info[:200])
-        lines.append(f"More: python manage.py cors_explain {shlex.join(words)}")
+    method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
+    words = shlex.join((origin, method[:20], request.path_info[:200]))
+    # Somebody may paste it, so nothing in it breaks a line, hides, or is taken for an option.
+    if split_origin(origin) is not None and words.isprintable() and not method.startswith("-"):
+        lines.append(f"More: python manage.py cors_explain {words}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -283,7 +286,7 @@ def _ask(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
         if inspect.isawaitable(answer):
             answer = async_to_sync(_wait_for)(answer)
     except Exception:
-        logger.exception(FUNC_FAILED, policy.alias)
+        logger.exception(FUNC_FAILED, policy.alias, _outcome(policy))
         return None
     return policy.grant_by_func(origin) if answer else None
 
@@ -298,9 +301,14 @@ async def _aask(policy: Policy, origin: str, request: HttpRequest) -> Grant | No
         if inspect.isawaitable(answer):
             answer = await answer
     except Exception:
-        logger.exception(FUNC_FAILED, policy.alias)
+        logger.exception(FUNC_FAILED, policy.alias, _outcome(policy))
         return None
     return policy.grant_by_func(origin) if answer else None
+
+
+def _outcome(policy: Policy) -> str:
+    is_rehearsal = isinstance(policy.place, RehearsalPlace)
+    return "would be refused by its REPORT_ONLY" if is_rehearsal else "is refused"
 
 
 async def _wait_for(awaitable: Awaitable[bool]) -> bool:

@@ -5,13 +5,20 @@ Where a policy has a rehearsal (``REPORT_ONLY``), what it would have refused is 
 
 from __future__ import annotations
 
+import functools
 import logging
 import time
+from collections.abc import Callable
+from typing import Any
 
+from django.core.exceptions import DisallowedHost
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.http import HttpRequest
 
-from .browser import METHOD, Call, Failure, check_preflight_lists
-from .conf import Ruling
+from .browser import METHOD, Failure, check_lists
+from .conf import SETTING, Ruling
+from .origins import MAX_ORIGIN_LENGTH
 from .policy import Grant, Policy
 from .protocol import answer_preflight
 from .reasons import why_refused
@@ -22,8 +29,16 @@ logger = logging.getLogger("django_cors_policy")
 # So many different refusals are logged within so many seconds, by each process.
 MOST_LOGGED = 1000
 LOGGED_ANEW_SECONDS = 3600
-# What a stranger sent is cut to so many characters.
-LONGEST = 200
+# What a stranger sent is cut to so many characters. An origin that is cut is still too long to be
+# taken for one that a browser sends.
+LONGEST = MAX_ORIGIN_LENGTH + 1
+
+# HTTP authentication that browsers see to themselves, which makes it credentials
+# (https://fetch.spec.whatwg.org/#credentials). A token is a header that a script sets.
+AUTHENTICATION = frozenset({"basic", "digest", "negotiate", "ntlm"})
+
+# In what a policy's rehearsal (the first) allows less than it grants (the second): a reason, or "".
+Compare = Callable[[Policy, Grant, Grant], str]
 
 
 def note_preflight(
@@ -38,20 +53,19 @@ def note_preflight(
 
     ``grant`` is what the policy in force grants, ``tried`` what its rehearsal would.
     """
+    policy = ruling.policy
     method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
-    path = request.path_info
-    policy, rehearsal = ruling.policy, ruling.policy.rehearsal
-    if grant is None or tried is None or rehearsal is None:
-        _note(method, path, ruling, origin, grant, tried, audience)
-        return
-    asked = request.META.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
-    if _failure(policy, grant, origin, method, asked) is None and (
-        failure := _failure(rehearsal, tried, origin, method, asked)
-    ):
+    names = request.META.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
+
+    def compare(rehearsal: Policy, grant: Grant, tried: Grant) -> str:
+        failure = _failure(rehearsal, tried, origin, method, names)
+        if failure is None or _failure(policy, grant, origin, method, names) is not None:
+            return ""
         key = "ALLOW_METHODS" if failure.step == METHOD else "ALLOW_HEADERS"
-        why = f"{failure.what[:LONGEST]!r} is not in {rehearsal.place.locate(key)}"
-        refusal = Refusal(origin, policy.alias, path, method, is_rehearsal=True)
-        _tell(refusal, ruling, why, audience)
+        return f"{failure.what[:LONGEST]!r} is not in {rehearsal.place.owner(key).locate(key)}"
+
+    refusal = Refusal(origin, policy.alias, request.path_info, method)
+    _note(refusal, ruling, grant, tried, audience, compare)
 
 
 def note_actual(
@@ -64,93 +78,129 @@ def note_actual(
     audience: Audience,
 ) -> None:
     """As ``note_preflight``, of an actual request. ``path`` is as it came."""
-    # Browsers send Origin with a page's own POST as well; that is no cross-origin request.
-    if origin == f"{request.scheme}://{request.META.get('HTTP_HOST', '')}":
+    if not _is_cross_origin_call(request, origin):
         return
-    method = request.method or ""
-    rehearsal = ruling.policy.rehearsal
-    if grant is None or tried is None or rehearsal is None:
-        _note(method, path, ruling, origin, grant, tried, audience)
-    elif (
-        grant.credentials
-        and not tried.credentials
-        and ("HTTP_COOKIE" in request.META or "HTTP_AUTHORIZATION" in request.META)
-    ):
-        refusal = Refusal(origin, ruling.policy.alias, path, method, is_rehearsal=True)
-        why = f"{rehearsal.place} allows it no credentials"
-        _tell(refusal, ruling, why, audience)
+
+    def compare(rehearsal: Policy, grant: Grant, tried: Grant) -> str:
+        if not grant.credentials or tried.credentials or not _has_credentials(request):
+            return ""
+        return f"{rehearsal.place.owner('ALLOW_CREDENTIALS')} allows it no credentials"
+
+    refusal = Refusal(origin, ruling.policy.alias, path, request.method or "")
+    _note(refusal, ruling, grant, tried, audience, compare)
 
 
 def _note(
-    method: str,
-    path: str,
+    refusal: Refusal,
     ruling: Ruling,
-    origin: str,
     grant: Grant | None,
     tried: Grant | None,
     audience: Audience,
+    compare: Compare,
 ) -> None:
-    """Note an origin that the policy or its rehearsal does not allow at all."""
     policy, rehearsal = ruling.policy, ruling.policy.rehearsal
+    origin = refusal.origin[:LONGEST]
     if grant is None:
-        refusal = Refusal(origin, policy.alias, path, method)
-        why = why_refused(policy, origin) if audience.log else ""
-        if tried is not None and rehearsal is not None:
-            why += f"; {rehearsal.place} would allow it"
-        _tell(refusal, ruling, why, audience)
-    elif tried is None and rehearsal is not None:
-        refusal = Refusal(origin, policy.alias, path, method, is_rehearsal=True)
-        _tell(refusal, ruling, why_refused(rehearsal, origin) if audience.log else "", audience)
+        would = ""
+        if rehearsal is not None and tried is not None:
+            would = f"; {rehearsal.place.owner('ALLOW_ORIGINS')} would allow it"
+        _tell(refusal, ruling, lambda: _why_refused(policy, origin) + would, audience)
+        return
+    refusal = refusal._replace(is_rehearsal=True)
+    if rehearsal is not None and tried is None:
+        _tell(refusal, ruling, lambda: _why_refused(rehearsal, origin), audience)
+    elif rehearsal is not None and tried is not None and (why := compare(rehearsal, grant, tried)):
+        _tell(refusal, ruling, lambda: why, audience)
 
 
-def _failure(policy: Policy, grant: Grant, origin: str, method: str, asked: str) -> Failure | None:
+def _is_cross_origin_call(request: HttpRequest, origin: str) -> bool:
+    """Whether a script of another origin called, as far as can be told.
+
+    Browsers send ``Origin`` with a page's own POST and with forms, too. What they say of it
+    (https://w3c.github.io/webappsec-fetch-metadata/) is believed: nothing but a note depends on it.
+    """
+    meta = request.META
+    if meta.get("HTTP_SEC_FETCH_SITE") == "same-origin":
+        return False
+    if meta.get("HTTP_SEC_FETCH_MODE", "cors") != "cors":
+        return False
+    try:
+        return origin != f"{request.scheme}://{request.get_host()}"
+    except DisallowedHost:
+        return True
+
+
+def _has_credentials(request: HttpRequest) -> bool:
+    scheme = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")[0]
+    return bool(request.META.get("HTTP_COOKIE")) or scheme.lower() in AUTHENTICATION
+
+
+def _failure(policy: Policy, grant: Grant, origin: str, method: str, names: str) -> Failure | None:
     """What of a preflight's method and headers ``policy`` does not allow."""
-    call = Call.of(origin, method, filter(None, asked.split(",")), credentials=grant.credentials)
-    _, answer = answer_preflight(policy, grant, origin, method, asked)
-    return check_preflight_lists(call, dict(answer))
+    _, answer = answer_preflight(policy, grant, origin, method, names)
+    asked = [name.strip().lower() for name in names.split(",") if name.strip()]
+    return check_lists(method, asked, dict(answer), credentials=grant.credentials)
 
+
+# For whoever is refused again and again: to find out costs more than to serve the request.
+_why_refused = functools.lru_cache(maxsize=MOST_LOGGED)(why_refused)
 
 _logged: set[tuple[str, str, str]] = set()
 _logged_since = 0.0
 
 
-def _tell(refusal: Refusal, ruling: Ruling, why: str, audience: Audience) -> None:
+def _tell(refusal: Refusal, ruling: Ruling, explain: Callable[[], str], audience: Audience) -> None:
     if audience.recorder is not None:
         audience.recorder.record(refusal)
-    if not audience.log or not _is_new((refusal.origin[:LONGEST], refusal.path[:LONGEST], why)):
+    if not audience.log or not _has_room():
         return
+    origin, method, path = (
+        text[:LONGEST] for text in (refusal.origin, refusal.method, refusal.path)
+    )
+    why = explain()
+    if (origin, path, why) in _logged:
+        return
+    _logged.add((origin, path, why))
     logger.info(
-        "CORS: %.40r %.200r from %.200r %s: %s. The policy is %r, because of %s.",
-        refusal.method,
-        refusal.path,
-        refusal.origin,
+        "CORS: %r %r from %r %s: %s. The policy is %r, because of %s.",
+        method,
+        path,
+        origin,
         "would be refused" if refusal.is_rehearsal else "is refused",
         why,
         refusal.policy,
         ruling.reason,
         extra={
-            "cors_origin": refusal.origin[:LONGEST],
-            "cors_method": refusal.method[:LONGEST],
-            "cors_path": refusal.path[:LONGEST],
+            "cors_origin": _printable(origin),
+            "cors_method": _printable(method),
+            "cors_path": _printable(path),
             "cors_policy": refusal.policy,
             "cors_rule": ruling.reason,
             "cors_reason": why,
             "cors_is_rehearsal": refusal.is_rehearsal,
         },
     )
+    if not _has_room():
+        logger.info("CORS: no more refusals are logged for now; there are too many.")
 
 
-def _is_new(key: tuple[str, str, str]) -> bool:
-    """Whether this has not been logged yet, and nobody floods the log."""
+def _printable(text: str) -> str:
+    """What a stranger sent, so that it can forge no line of a log and turn none around."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
+def _has_room() -> bool:
+    """Whether any more is logged for now: nobody floods the log."""
     global _logged_since
     now = time.monotonic()
     if now - _logged_since >= LOGGED_ANEW_SECONDS or not _logged:
         _logged.clear()
         _logged_since = now
-    if key in _logged or len(_logged) > MOST_LOGGED:
-        return False
-    _logged.add(key)
-    if len(_logged) > MOST_LOGGED:
-        logger.info("CORS: no more refusals are logged for now; there are too many.")
-        return False
-    return True
+    return len(_logged) < MOST_LOGGED
+
+
+@receiver(setting_changed)
+def _forget(*, setting: str, **kwargs: Any) -> None:
+    if setting == SETTING:
+        _logged.clear()
+        _why_refused.cache_clear()

@@ -95,6 +95,13 @@ class RehearsalPlace(Place):
     def __str__(self) -> str:
         return self._outer.locate("REPORT_ONLY")
 
+    def owner(self, key: str) -> Place:
+        # A decorator that leaves the rehearsal to settings replaces its own keys in it.
+        writer = self._outer.owner("REPORT_ONLY")
+        if writer is self._outer:
+            return self
+        return self._outer if self._outer.owner(key) is self._outer else RehearsalPlace(writer)
+
 
 @dataclass(frozen=True)
 class Grant:

@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from . import fetch
-from .origins import DEFAULT_PORTS, Entry, OriginPattern, guess_origin, parse_origin, split_origin
+from . import fetch, sources
+from .exceptions import short_repr
+from .origins import DEFAULT_PORTS, Entry, OriginPattern, guess_origin, split_origin
 from .policy import Policy
 from .sites import is_loopback
 
@@ -31,11 +32,14 @@ def why_refused(policy: Policy, origin: str) -> str:
     """The end of the sentence "The origin is not allowed: ..."."""
     if origin != fetch.NULL and split_origin(origin) is None:
         return "no browser sends such an origin"
-    if not policy.origins and policy.rows_alias is None and policy.allow_origin_func is None:
+    has_rows = policy.rows_alias is not None and sources.source is not None
+    if not policy.origins and not has_rows and policy.allow_origin_func is None:
         return "the policy allows no other origin"
     if (near := nearest(policy, origin)) is not None:
-        return f"{near.place} is {near.entry!r}, {near.difference}"
+        return f"{near.place} is {short_repr(near.entry)}, {near.difference}"
     place = policy.place.owner("ALLOW_ORIGINS").locate("ALLOW_ORIGINS")
+    if origin == fetch.NULL:
+        return f"pages without an origin of their own send it, and it is not in {place}"
     return f"nothing in {place} comes near it"
 
 
@@ -52,9 +56,11 @@ def nearest(policy: Policy, origin: str) -> Near | None:
 
 def compare(entries: Iterable[Entry], origin: str) -> tuple[int, str] | None:
     """The index of the entry that comes nearest, and how it differs; None if none does."""
-    if split_origin(origin) is None:
+    parts = split_origin(origin)
+    if parts is None:
         return None
-    asked = parse_origin(origin)
+    # Not parse_origin, which refuses what has the shape of an origin and is none: "ws://a".
+    asked = OriginPattern(*parts)
     ranked = [
         (rank, index, difference)
         for index, entry in enumerate(entries)
@@ -71,7 +77,7 @@ def _differences(entry: Entry, asked: OriginPattern) -> Iterator[tuple[float, st
     if isinstance(entry, str):
         return
     if isinstance(entry, re.Pattern):
-        if re.match(entry, str(asked)):
+        if entry.match(str(asked)):
             yield 1, "which has to match to the end, and stops before it"
         return
     scheme = "" if entry.scheme == asked.scheme else f"{entry.scheme} instead of {asked.scheme}"
@@ -82,16 +88,18 @@ def _differences(entry: Entry, asked: OriginPattern) -> Iterator[tuple[float, st
         return
     rank, difference = host
     differences = [difference, *also] if difference else also
-    yield rank + len(also), " and ".join(differences)
+    if differences:
+        yield rank + len(also), " and ".join(differences)
 
 
 def _port_difference(entry: OriginPattern, asked: OriginPattern) -> str:
-    def spell(origin: OriginPattern) -> str:
-        return origin.port or DEFAULT_PORTS.get(origin.scheme, "none")
+    def number(origin: OriginPattern) -> str:
+        return origin.port or DEFAULT_PORTS.get(origin.scheme, "")
 
-    if spell(entry) == spell(asked):
-        return ""  # http://a and https://a: the scheme says it
-    return f"port {spell(entry)} instead of {spell(asked)}"
+    if number(entry) == number(asked):
+        return ""  # https://a and http://a:443: the scheme says it
+    there = f"port {number(entry)}" if number(entry) else "no port"
+    return f"{there} instead of {number(asked) or 'none'}"
 
 
 def _host_difference(entry: OriginPattern, asked: OriginPattern) -> tuple[float, str] | None:
@@ -109,9 +117,11 @@ def _host_difference(entry: OriginPattern, asked: OriginPattern) -> tuple[float,
     elif is_loopback(entry.host) and is_loopback(asked.host):
         return 1.5, f"{entry.host} instead of {asked.host}"
     matcher = difflib.SequenceMatcher(None, entry.host, asked.host)
-    # The second is slow, the first is quick and never less.
-    if matcher.real_quick_ratio() < ALIKE or (alike := matcher.ratio()) < ALIKE:
-        return None
+    # Each is slower than the one before, and never more.
+    alike = 1.0
+    for measure in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio):
+        if (alike := measure()) < ALIKE:
+            return None
     return 5 - alike, "another name"
 
 

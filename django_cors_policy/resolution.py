@@ -89,8 +89,12 @@ def rule_view(book: PolicyBook, view: AnyView, method: str) -> Ruling | None:
     return _rule_view(view, book, method if method in HANDLED_METHODS else "")
 
 
-def derive_policy(book: PolicyBook, declaration: Declaration, on: str) -> Policy:
+def derive_policy(
+    book: PolicyBook, declaration: Declaration, on: str, *, rehearses: bool = True
+) -> Policy:
     """The policy that a decorator on the view named ``on`` means, by the settings of ``book``.
+
+    ``rehearses``: whether the ``REPORT_ONLY`` of these settings is tried out on the view as well.
 
     Raises ``PolicyErrors`` if its alias is unknown (E019), or its fields and the rest of the policy
     are refused together. Compiled once for each book.
@@ -109,16 +113,20 @@ def derive_policy(book: PolicyBook, declaration: Declaration, on: str) -> Policy
         raise PolicyErrors([error.at(str(place))])
     if not declaration.overrides:
         return base
-    if declaration not in book.derived:
+    if (declaration, rehearses) not in book.derived:
         config = {**base.config, **declaration.overrides}
         # Paths are the settings' way to a policy; a decorator has found its view already.
         config.pop("PATHS", None)
+        if "REPORT_ONLY" not in declaration.overrides and base.rehearsal is not None:
+            # What the view would have if settings' rehearsal were in force.
+            rehearsal = {**base.rehearsal.config, **declaration.overrides}
+            config["REPORT_ONLY"] = rehearsal if rehearses else None
         # Replaced origins replace the database's too.
         takes_rows = "ALLOW_ORIGINS" not in declaration.overrides
-        book.derived[declaration] = compile_policy(
+        book.derived[declaration, rehearses] = compile_policy(
             declaration.alias, config, place, takes_rows=takes_rows
         )
-    return book.derived[declaration]
+    return book.derived[declaration, rehearses]
 
 
 _NOBODY = compile_policy(
@@ -183,12 +191,18 @@ def _rule_view(view: AnyView, book: PolicyBook, method: str) -> Ruling | None:
         return None
     declaration, on = found
     reason = f"{declaration.name} on {on}"
+    # The system check says it before. Whoever did not run it gets the safe end of it.
     try:
         return Ruling(derive_policy(book, declaration, on), reason)
-    except PolicyErrors as refused:
-        # The system check said it before. Whoever did not run it gets the safe end of it.
-        logger.error("%s allows no other origin: %s", reason, refused)  # noqa: TRY400
-        return Ruling(_NOBODY, reason)
+    except PolicyErrors as error:
+        refused = error
+    # A rehearsal changes no answer, not even by being wrong.
+    with contextlib.suppress(PolicyErrors):
+        policy = derive_policy(book, declaration, on, rehearses=False)
+        logger.error("%s is not rehearsed: %s", reason, refused)
+        return Ruling(policy, reason)
+    logger.error("%s allows no other origin: %s", reason, refused)
+    return Ruling(_NOBODY, reason)
 
 
 @_cached_by_view
@@ -202,7 +216,11 @@ def _is_split(view: AnyView, book: PolicyBook, by_path: Ruling | None) -> bool:
 def _is_same(one: Policy | None, other: Policy | None) -> bool:
     if one is None or other is None:
         return one is other
-    return one is other or (one.alias == other.alias and one.config == other.config)
+    return one is other or (
+        (one.alias, one.rows_alias) == (other.alias, other.rows_alias)
+        # A rehearsal answers nobody.
+        and {**one.config, "REPORT_ONLY": None} == {**other.config, "REPORT_ONLY": None}
+    )
 
 
 def _urlconf_of(request: HttpRequest) -> str:

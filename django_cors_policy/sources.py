@@ -15,6 +15,7 @@ class Row(NamedTuple):
     """A row of the source, told to somebody who asks about an origin.
 
     ``allows``: whether it covers the origin; ``is_live``: whether it counts, and ``state`` why not.
+    ``code`` is the state for programs, such as "disabled".
     """
 
     key: int
@@ -22,6 +23,7 @@ class Row(NamedTuple):
     allows: bool
     is_live: bool
     state: str
+    code: str = ""
 
 
 class OriginSource(Protocol):

@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import textwrap
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -19,14 +20,19 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.urls import path
 
 from django_cors_policy.checks import (
     check_cookies,
     check_policies,
     check_setup,
     check_usefulness,
+    check_views,
 )
+from django_cors_policy.decorators import cors_policy
 from django_cors_policy.inspection import walk_urls
+
+from .views import hello
 
 OURS = "django_cors_policy.middleware.CorsPolicyMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
@@ -400,6 +406,49 @@ WRONG = [
         "'insecure_http' is no known risk.",
         "Did you mean 'insecure-http'?",
     ),
+    # -- In rehearsal ------------------------------------------------------------------------------
+    wrong(
+        {"REPORT_ONLY": {"PATHS": ["/api/"]}},
+        "E023",
+        "['REPORT_ONLY']",
+        "'PATHS' has no place in a rehearsal, which has the paths of the policy around it.",
+        "Leave it out.",
+    ),
+    wrong(
+        {"REPORT_ONLY": {"REPORT_ONLY": {"ALLOW_ORIGINS": ["*"]}}},
+        "E023",
+        "['REPORT_ONLY']",
+        "'REPORT_ONLY' has no place in a rehearsal, which has the paths of the policy around it.",
+        "Leave it out.",
+    ),
+    wrong(
+        {"REPORT_ONLY": {"ALLOW_ORIGINS": ["https://app.example.com/"]}},
+        "E005",
+        "['REPORT_ONLY']['ALLOW_ORIGINS'][0]",
+        "'https://app.example.com/' has a path; an origin has none.",
+        "Write 'https://app.example.com'.",
+    ),
+    wrong(
+        {"ALLOW_ORIGINS": ["*"], "REPORT_ONLY": {**CREDENTIALS, "ALLOW_ORIGINS": ["*"]}},
+        "E007",
+        "['REPORT_ONLY']['ALLOW_ORIGINS'][0]",
+        "'*' stands for any site and credentials are allowed: it could act as your users.",
+        "List the origins that you trust, or set ALLOW_CREDENTIALS to False.",
+    ),
+    wrong(
+        {"REPORT_ONLY": ["https://app.example.com"]},
+        "E001",
+        "['REPORT_ONLY']",
+        "['https://app.example.com'] is not a dictionary of a policy's keys.",
+        "Write a dictionary such as {'ALLOW_ORIGINS': ['https://app.example.com']}.",
+    ),
+    wrong(
+        {"REPORT_ONLY": {"allow_origins": ["https://app.example.com"]}},
+        "E002",
+        "['REPORT_ONLY']",
+        "'allow_origins' is no key of a policy.",
+        "Did you mean 'ALLOW_ORIGINS'?",
+    ),
 ]
 
 
@@ -423,7 +472,7 @@ def test_wrong_configuration(
 
 def test_every_error_is_shown_by_an_example() -> None:
     shown = {param.values[1] for param in WRONG}
-    assert shown == {f"E{number:03}" for number in range(1, 18)}
+    assert shown == {*(f"E{number:03}" for number in range(1, 18)), "E023"}
 
 
 def test_all_errors_are_reported_at_once(settings: Any) -> None:
@@ -841,6 +890,29 @@ def test_policies_of_decorators_are_checked_as_well(settings: Any) -> None:
             f"allow_credentials=False) {on}.pattern: allow_origins[0]",
         ),
     ]
+
+
+def test_what_a_decorator_makes_of_a_rehearsal(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would be an error after the switch, and is one before."""
+    urlconf = ModuleType("urls_of_a_rehearsal")
+    decorator = cors_policy(allow_origins=["https://app.example.com"], allow_credentials=True)
+    urlconf.urlpatterns = [  # type: ignore[attr-defined]
+        path("one/", decorator(hello)),
+        path("two/", cors_policy(allow_credentials=True)(hello)),
+        path("three/", cors_policy(allow_credentials=True, report_only=None)(hello)),
+    ]
+    monkeypatch.setitem(sys.modules, urlconf.__name__, urlconf)
+    settings.ROOT_URLCONF = urlconf.__name__
+    settings.CORS_POLICIES = {"default": {"REPORT_ONLY": {"ALLOW_ORIGINS": ["*"]}}}
+    assert check_policies() == []
+    [error] = check_views()
+    assert (error.id, error.obj) == (
+        "django_cors_policy.E007",
+        "@cors_policy(allow_credentials=True) on tests.views.hello: "
+        "report_only['ALLOW_ORIGINS'][0]",
+    )
 
 
 def test_urls_that_are_none_are_django_s_to_name() -> None:

@@ -509,6 +509,15 @@ class TestArguments:
             ([], {"alias": "public"}, "Write it first, without a keyword: @cors_policy('public')."),
             ([], {"ALLOW_ORIGINS": ["https://a.example"]}, "Did you mean 'allow_origins'?"),
             ([["https://a.example"]], {}, "@cors_policy(allow_origins=['https://a.example'])"),
+            (
+                [],
+                {"report_only": {"ALLOW_ORIGINS": ["https://a.example/"]}},
+                "@cors_policy(report_only={'ALLOW_ORIGINS': ['https://a.example/']}): "
+                "report_only['ALLOW_ORIGINS'][0]: 'https://a.example/' has a path",
+            ),
+            ([], {"report_only": {"allow_origins": []}}, "Did you mean 'ALLOW_ORIGINS'?"),
+            ([], {"report_only": {"PATHS": ["/a/"]}}, "report_only: 'PATHS' has no place in a"),
+            ([], {"report_only": ["https://a.example"]}, "report_only: ['https://a.example'] is"),
         ],
     )
     def test_refused(self, arguments: list[Any], keywords: dict[str, Any], message: str) -> None:
@@ -533,6 +542,7 @@ class TestArguments:
 
     def test_a_dotted_path_is_imported_later(self) -> None:
         assert cors_policy(allow_origin_func="not.yet.imported")(some_view)
+        assert cors_policy(report_only={"ALLOW_ORIGIN_FUNC": "not.yet.imported"})(some_view)
 
     def test_the_function_handed_in_is_not_written_on(self) -> None:
         before = dict(vars(some_view))

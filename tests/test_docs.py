@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import datetime
 import re
+import shlex
 import subprocess
 import sys
 import textwrap
@@ -22,7 +23,10 @@ from docutils.core import publish_doctree
 
 from django_cors_policy.conf import compile_book
 from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.explain import explain
 from django_cors_policy.policy import DEFAULTS
+
+from .test_example_project import manage
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "django_cors_policy"
@@ -170,6 +174,31 @@ def test_debug_body_reads_as_documented(settings: Any, client: Client) -> None:
     assert flat(response.text) in documented
 
 
+def test_the_log_reads_as_documented(settings: Any) -> None:
+    """In a process of its own, for logging is configured for good."""
+    page = PAGES["docs/troubleshooting.rst"]
+    [snippet] = [code for code in blocks(page, "python") if code.startswith("LOGGING = ")]
+    code = f"""
+import django
+from django.conf import settings
+{snippet}
+settings.configure(
+    ALLOWED_HOSTS=["*"],
+    CORS_POLICIES={settings.CORS_POLICIES!r},
+    LOGGING=LOGGING,
+    MIDDLEWARE=["django_cors_policy.middleware.CorsPolicyMiddleware"],
+    ROOT_URLCONF="tests.urls",
+)
+django.setup()
+from django.test import Client
+Client().get("/hello/", headers={{"origin": "http://app.example.com"}})
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
+    )
+    assert flat(done.stderr) in map(flat, blocks(page, "text"))
+
+
 def reported(check: str) -> str:
     """What ``manage.py check --deploy`` says under an id."""
     messages = run_checks(include_deployment_checks=True)
@@ -212,6 +241,63 @@ def test_examples_compile(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
     if "CORS_POLICIES" in names:
         assert compile_book(names["CORS_POLICIES"]).policies
+
+
+# --- cors_explain -------------------------------------------------------------------------------
+
+EXPLAIN = PAGES["docs/explain.rst"]
+
+
+def part(page: str, heading: str) -> str:
+    """The text of a section."""
+    _, _, after = page.partition(f"\n{heading}\n{'=' * len(heading)}\n")
+    return re.split(r"^.+\n=+$", after, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def test_example_session_is_what_the_example_project_says(tmp_path: Path) -> None:
+    session = re.compile(r"\$ python manage\.py (.+)\n((?:.*\n)+)")
+    found = [session.fullmatch(code.replace("\\\n", "")) for code in blocks(EXPLAIN, "console")]
+    sessions = [(said[1], said[2].strip()) for said in found if said is not None]
+    with_output = [(command, output) for command, output in sessions if output]
+    assert with_output
+    for command, output in with_output:
+        # Neither the terminal nor the database of whoever runs the tests.
+        variables = {"COLUMNS": "80", "DATABASE_URL": "sqlite://:memory:"}
+        result = manage(tmp_path, *shlex.split(command), **variables)
+        assert result.stdout.strip() == output, result.stderr
+
+
+def test_each_finding_is_documented() -> None:
+    codes, causes = set(), set()
+    for room in ("explain", "findings"):
+        for node in ast.walk(ast.parse((PACKAGE / f"{room}.py").read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
+                codes |= strings_in(node.args[0])
+            elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
+                codes |= strings_in(node.value)
+            elif isinstance(node, ast.Return) and ast.unparse(node).startswith("return Finding("):
+                causes |= strings_in(node.value.args[0])
+    row = re.compile(r"^   \* - ``([a-z-]+)``\n     - (cause|note|cause or note)\n", re.MULTILINE)
+    documented = dict(row.findall(part(EXPLAIN, "Findings")))
+    assert documented.keys() == codes
+    assert {"header", "method"} <= causes
+    assert [code for code in sorted(causes) if documented[code] == "note"] == []
+
+
+def strings_in(node: ast.AST) -> set[str]:
+    """The strings in an expression."""
+    return {
+        part.value
+        for part in ast.walk(node)
+        if isinstance(part, ast.Constant) and isinstance(part.value, str)
+    }
+
+
+def test_each_key_of_the_json_is_documented() -> None:
+    terms = re.findall(r"^(``.+``)$", part(EXPLAIN, "JSON"), re.MULTILINE)
+    documented = [key for term in terms for key in re.findall(r"``(\w+)``", term)]
+    given = explain("https://app.example.com", "GET", "/hello/").as_dict()
+    assert sorted(documented) == sorted(given)
 
 
 # --- README -------------------------------------------------------------------------------------

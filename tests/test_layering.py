@@ -34,6 +34,8 @@ ORDER = [
     "notes",
     "middleware",
     "checks",
+    "conversation",
+    "findings",
     "explain",
     "apps",
 ]

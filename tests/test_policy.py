@@ -354,6 +354,78 @@ def test_a_risk_that_nobody_can_take(entry: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("config", "key", "id"),
+    [
+        (True, "", "E001"),
+        ([], "", "E001"),
+        ("*", "", "E001"),
+        ({5: 1}, "", "E002"),
+        ({"TYPO": 1}, "", "E002"),
+        ({"MAX_AGE": -1}, "['MAX_AGE']", "E004"),
+        ({"ALLOW_ORIGINS": "*"}, "['ALLOW_ORIGINS']", "E003"),
+        ({"ALLOW_ORIGINS": [APP, "x y"]}, "['ALLOW_ORIGINS'][1]", "E005"),
+        ({"ALLOW_ORIGIN_FUNC": "nowhere.at_all"}, "['ALLOW_ORIGIN_FUNC']", "E013"),
+        # Its own credentials decide about its origins, not those of the policy around it.
+        (
+            {"ALLOW_ORIGINS": ["http://a.example"], "ALLOW_CREDENTIALS": True},
+            "['ALLOW_ORIGINS'][0]",
+            "E008",
+        ),
+        ({"PATHS": ["/api/"]}, "", "E023"),
+        ({"PATHS": "nonsense"}, "", "E023"),
+        ({"PATHS": None}, "", "E023"),
+        ({"REPORT_ONLY": {}}, "", "E023"),
+        ({"REPORT_ONLY": None}, "", "E023"),
+        ({"REPORT_ONLY": {"MAX_AGE": -1}}, "", "E023"),
+    ],
+    ids=repr,
+)
+def test_refused_in_rehearsal(config: object, key: str, id: str) -> None:
+    assert refused({"REPORT_ONLY": config}) == [(id, f"['REPORT_ONLY']{key}")]
+
+
+def test_all_is_told_at_once_of_policy_and_rehearsal() -> None:
+    rehearsal = {"MAX_AGE": "1", "PATHS": [], "REPORT_ONLY": 5}
+    assert refused({"MAX_AGE": -1, "REPORT_ONLY": rehearsal}) == [
+        ("E004", "['MAX_AGE']"),
+        ("E023", "['REPORT_ONLY']"),
+        ("E023", "['REPORT_ONLY']"),
+        ("E003", "['REPORT_ONLY']['MAX_AGE']"),
+    ]
+
+
+def test_a_rehearsal_is_a_policy_of_its_own() -> None:
+    policy = compiled(
+        {
+            "ALLOW_ORIGINS": ["http://app.example.com"],
+            "MAX_AGE": 5,
+            "REPORT_ONLY": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True},
+        }
+    )
+    rehearsal = policy.rehearsal
+    assert rehearsal is not None
+    assert (rehearsal.alias, rehearsal.rows_alias) == ("default", "default")
+    assert rehearsal.max_age == 3600  # nothing is taken over
+    assert rehearsal.judge(APP) is rehearsal.grant
+    assert rehearsal.grant.credentials
+    assert policy.judge(APP) is None
+    assert str(rehearsal.place) == "CORS_POLICIES['default']['REPORT_ONLY']"
+    assert rehearsal.rehearsal is None
+
+
+def test_rows_add_to_a_rehearsal_where_they_add_to_the_policy() -> None:
+    config = {"REPORT_ONLY": {"ALLOW_ORIGINS": [APP]}}
+    policy = compile_policy("default", config, Place("default"), takes_rows=False)
+    assert policy.rehearsal is not None
+    assert policy.rehearsal.rows_alias is None
+
+
+def test_none_is_no_rehearsal() -> None:
+    assert compiled({"REPORT_ONLY": None}).rehearsal is None
+    assert compiled({"REPORT_ONLY": {}}).rehearsal is not None
+
+
+@pytest.mark.parametrize(
     ("func", "origin", "asked"),
     [
         (by_hand, APP, True),

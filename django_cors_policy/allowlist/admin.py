@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -30,8 +30,12 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
+from django_cors_policy import fetch
 from django_cors_policy.conf import Ruling, policy_book
+from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.explain import Explanation
 from django_cors_policy.origins import guess_origin
+from django_cors_policy.policy import Policy
 from django_cors_policy.resolution import rule_preflight
 
 from .forms import (
@@ -39,13 +43,14 @@ from .forms import (
     AddManyForm,
     AllowedOriginForm,
     AllowForm,
+    CallForm,
     Line,
     Plan,
     describe_policy,
     make_plan,
     make_row,
 )
-from .models import AllowedOrigin, RefusedOrigin, as_people_write
+from .models import AllowedOrigin, RefusedOrigin, as_people_write, parse_row, row_problems
 from .refused import is_recording
 from .snapshot import allowlist
 from .states import (
@@ -59,6 +64,14 @@ from .states import (
     shown,
     with_state,
 )
+from .tester import (
+    UnreadableRows,
+    call_by,
+    deciding_row,
+    new_row,
+    refused_call,
+    tell,
+)
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
@@ -66,8 +79,8 @@ if TYPE_CHECKING:
 _Form = TypeVar("_Form", bound="forms.ModelForm[Any]")
 
 REHEARSED = gettext_lazy(
-    "In rehearsal only: the policy allows it as it is. What REPORT_ONLY holds would not. Write the "
-    "origin into the ALLOW_ORIGINS of that, in settings."
+    "In rehearsal only: the policy allows it as it is, and what REPORT_ONLY holds would not. With "
+    "the row it would."
 )
 
 EXTENSION = datetime.timedelta(days=30)
@@ -151,6 +164,9 @@ class CredentialsFilter(admin.SimpleListFilter):
 class _OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """What the lists of origins have in common."""
 
+    class Media:
+        css = {"all": ["cors_policy_allowlist/admin.css"]}
+
     # Counting a million rows takes long, and tells nobody anything.
     show_full_result_count = False
 
@@ -182,7 +198,7 @@ class _OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         request: HttpRequest,
         template: str,
         title: str,
-        form: forms.ModelForm[Any],
+        form: Any,
         fieldsets: Any,
         **context: Any,
     ) -> HttpResponse:
@@ -193,6 +209,32 @@ class _OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "media": self.media + admin_form.media,
         }
         return self._render(request, template, title, context)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """As Django's, with a link to the page that tests requests, filled in."""
+        tester = self._tester_url(request)
+        if obj is not None and tester:
+            call = refused_call(obj) if isinstance(obj, RefusedOrigin) else call_by(obj)
+            context["test_url"] = f"{tester}?{urlencode(call)}"
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _tester_url(self, request: HttpRequest) -> str:
+        """The page that tests requests; empty for those who may not open it."""
+        site = self.admin_site
+        rows = site.get_model_admin(AllowedOrigin) if site.is_registered(AllowedOrigin) else None
+        if not (
+            isinstance(rows, AllowedOriginAdmin) and rows.has_view_or_change_permission(request)
+        ):
+            return ""
+        return rows.url_of("test")
 
     def _render(
         self, request: HttpRequest, template: str, title: str, context: dict[str, Any]
@@ -359,9 +401,14 @@ class AllowedOriginAdmin(_OriginAdmin):
     # -- Many rows.
 
     def get_urls(self) -> list[Any]:
-        name = f"{self.opts.app_label}_{self.opts.model_name}_add_many"
-        view = self.admin_site.admin_view(self.add_many_view)
-        return [path("add-many/", view, name=name), *super().get_urls()]
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        add_many = self.admin_site.admin_view(self.add_many_view)
+        test = self.admin_site.admin_view(self.test_view)
+        return [
+            path("add-many/", add_many, name=f"{prefix}_add_many"),
+            path("test/", test, name=f"{prefix}_test"),
+            *super().get_urls(),
+        ]
 
     def add_many_view(self, request: HttpRequest) -> HttpResponse:
         """Add many rows: a form, a preview of what would come of it, and then that."""
@@ -381,7 +428,7 @@ class AllowedOriginAdmin(_OriginAdmin):
             else:
                 if added:
                     self._tell(request, messages.SUCCESS, ADDED, added)
-                    return HttpResponseRedirect(self._changelist_url())
+                    return HttpResponseRedirect(self.url_of("changelist"))
         return self._render(
             request,
             "add_many_preview.html",
@@ -401,10 +448,45 @@ class AllowedOriginAdmin(_OriginAdmin):
         title = _("Add many origins")
         return self._render_form(request, "add_many.html", title, form, fieldsets)
 
-    def _changelist_url(self) -> str:
-        opts = self.opts
-        name = f"admin:{opts.app_label}_{opts.model_name}_changelist"
-        return reverse(name, current_app=self.admin_site.name)
+    def url_of(self, page: str, *args: Any) -> str:
+        """The address of one of the pages, ``changelist`` for example."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        return reverse(name, args=args, current_app=self.admin_site.name)
+
+    # -- One request.
+
+    def test_view(self, request: HttpRequest) -> HttpResponse:
+        """Test a request: a form, and what would become of the call. Changes nothing."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        # Links lead here with a part of it filled in; whoever sends the form sends a URL.
+        is_sent = "url" in request.GET
+        form = CallForm(request.GET) if is_sent else CallForm(initial=request.GET.dict())
+        result = self._tell_of(request, form.explanation) if form.is_valid() else {}
+        fieldsets = [
+            (None, {"fields": ["origin", "method", "url"]}),
+            (_("What the script sends"), {"fields": ["content_type", "headers", "credentials"]}),
+            (_("What it reads"), {"fields": ["reads"]}),
+        ]
+        title = _("Test a request")
+        return self._render_form(request, "test.html", title, form, fieldsets, **result)
+
+    def _tell_of(self, request: HttpRequest, explanation: Explanation) -> dict[str, Any]:
+        """What the page shows of a result: all that is told, and where to go from there."""
+        buttons = []
+        try:
+            deciding = deciding_row(explanation)
+        except UnreadableRows:
+            return {**tell(explanation), "rows_are_unreadable": True}
+        row = self.get_object(request, str(deciding.key)) if deciding is not None else None
+        if row is not None and self.has_view_or_change_permission(request, row):
+            text = _("Open row %(key)s, %(row)s") % {"key": row.pk, "row": shown(row.origin)}
+            buttons.append((text, self.url_of("change", row.pk)))
+        new = new_row(explanation, deciding)
+        if new is not None and self.has_add_permission(request):
+            text = _("Allow %(origin)s, by a row") % {"origin": shown(new["origin"])}
+            buttons.append((text, f"{self.url_of('add')}?{urlencode(new)}"))
+        return {**tell(explanation), "buttons": buttons}
 
 
 @admin.register(RefusedOrigin)
@@ -602,16 +684,31 @@ def _ruling(row: RefusedOrigin) -> Ruling | None:
 
 def _standing(row: RefusedOrigin) -> tuple[str, str, str]:
     """What would become of the same request now: an icon, a text, and why."""
-    if row.is_rehearsal:
-        return "alert", _("rehearsal"), _("REPORT_ONLY would refuse it.")
     ruling = _ruling(row)
+    if row.is_rehearsal:
+        return _standing_in_rehearsal(row, ruling)
     if ruling is None:
         return "no", _("refused"), _("No policy governs the last path now.")
-    # As the middleware asks; but for ALLOW_ORIGIN_FUNC, which wants the real request.
-    policy = ruling.policy
-    if policy.judge(row.origin) is None and allowlist.judge(policy, row.origin) is None:
+    if not _allows(ruling.policy, row.origin):
         return "no", _("refused"), ""
     return "yes", _("allowed since"), ""
+
+
+def _standing_in_rehearsal(row: RefusedOrigin, ruling: Ruling | None) -> tuple[str, str, str]:
+    rehearsal = ruling.policy.rehearsal if ruling is not None else None
+    if rehearsal is None:
+        return "unknown", _("rehearsal"), _("No REPORT_ONLY is tried out at the last path now.")
+    if not _allows(rehearsal, row.origin):
+        return "alert", _("would be refused"), _("REPORT_ONLY does not allow the origin.")
+    if row.method and not {row.method, fetch.WILDCARD} & {*rehearsal.allow_methods}:
+        return "alert", _("would be refused"), _("REPORT_ONLY does not allow the method.")
+    why = _("REPORT_ONLY allows the origin now. Of headers and credentials the log tells.")
+    return "yes", _("would be allowed"), why
+
+
+def _allows(policy: Policy, origin: str) -> bool:
+    """As the middleware asks; but for ``ALLOW_ORIGIN_FUNC``, which wants the real request."""
+    return policy.judge(origin) is not None or allowlist.judge(policy, origin) is not None
 
 
 def _last_request(row: RefusedOrigin) -> str:
@@ -635,23 +732,54 @@ class Proposal(NamedTuple):
 def _propose(refused: Iterable[RefusedOrigin], data: Mapping[str, Any]) -> list[Proposal]:
     policies = known_policies()
     proposals = []
-    in_order = sorted(refused, key=attrgetter("policy", "origin"))
+    in_order = sorted(refused, key=attrgetter("policy", "is_rehearsal", "origin"))
     for alias, rows in itertools.groupby(in_order, attrgetter("policy")):
-        wanted: list[Line] = []
+        wanted: dict[str, Line] = {}
+        rehearsed: dict[str, Line] = {}
         left_out: list[Line] = []
         for row in rows:
             line = Line(0, shown(row.origin), make_row(data, alias, row.origin), [_evidence(row)])
             ruling = _ruling(row)
-            if row.is_rehearsal:
-                line.remarks.append(str(REHEARSED))
-            elif ruling is not None and ruling.policy.rows_alias != alias:
-                remark = _("No row of this policy counts at that path, because of %(reason)s.")
-                line.remarks.append(remark % {"reason": ruling.reason})
-            (left_out if row.is_rehearsal else wanted).append(line)
+            if reason := _why_no_row_counts(ruling, alias):
+                line.remarks.append(reason)
+            if not row.is_rehearsal:
+                wanted[row.origin] = line
+            elif reason := reason or _why_no_row_helps(ruling, line.row):
+                line.remarks[1:] = [reason]
+                left_out.append(line)
+            else:
+                rehearsed[row.origin] = wanted.pop(row.origin, line)
+        plan = make_plan([*wanted.values(), *rehearsed.values()], alias, _database())
+        for line in plan.additions:
+            if line is rehearsed.get(line.row.origin):
+                # The plan knows the policy in force, for which the row may change nothing.
+                line.remarks[1:] = [str(REHEARSED)]
         policy = policies.get(alias)
         title = describe_policy(policy) if policy is not None else alias
-        proposals.append(Proposal(title, make_plan(wanted, alias, _database()), left_out))
+        proposals.append(Proposal(title, plan, left_out))
     return proposals
+
+
+def _why_no_row_counts(ruling: Ruling | None, alias: str) -> str:
+    if ruling is None or ruling.policy.rows_alias == alias:
+        return ""
+    remark = _("No row of this policy counts at that path, because of %(reason)s.")
+    return remark % {"reason": ruling.reason}
+
+
+def _why_no_row_helps(ruling: Ruling | None, row: AllowedOrigin) -> str:
+    """Why ``row`` would not make a rehearsal allow its origin; empty if it would."""
+    rehearsal = ruling.policy.rehearsal if ruling is not None else None
+    if rehearsal is None:
+        return _("No REPORT_ONLY is tried out at the last path now.")
+    if _allows(rehearsal, row.origin):
+        return _(
+            "REPORT_ONLY allows the origin already, and not the method, a header or credentials."
+        )
+    with contextlib.suppress(PolicyError):  # the plan refuses it
+        for problem in row_problems(parse_row(row.origin), rehearsal, row.allow_credentials):
+            return f"REPORT_ONLY: {problem.message} {problem.hint}"
+    return ""
 
 
 def _evidence(row: RefusedOrigin) -> str:

@@ -1,4 +1,4 @@
-"""Forms for rows: one at a time, or many from a paste."""
+"""Forms for rows, one at a time or many from a paste; and for testing a request."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_cors_policy.conf import DEFAULT_ALIAS
+from django_cors_policy.exceptions import PolicyError, PolicyErrors
+from django_cors_policy.explain import Explanation, explain
+from django_cors_policy.fetch import NULL
 from django_cors_policy.policy import Policy
 
 from .models import AllowedOrigin, as_people_write, parse_row
@@ -21,6 +24,15 @@ from .states import Standing, Wildcards, allowed_by_settings, judge, known_polic
 # SQLite takes no more than 999 values in one query everywhere.
 MOST_ORIGINS = 500
 LONGEST_PASTE = 200_000
+
+# Fields that hold no prose.
+_PLAIN = {
+    "autocapitalize": "off",
+    "autocomplete": "off",
+    "class": "vLargeTextField",
+    "spellcheck": "false",
+}
+_ORIGIN_ATTRS = {**_PLAIN, "inputmode": "url", "placeholder": "https://app.example.com"}
 
 _BYTE_ORDER_MARK = "\ufeff"
 _COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -74,14 +86,7 @@ class AllowedOriginForm(_PolicyForm):
         super().__init__(*args, **kwargs)
         if "origin" in self.fields:
             self.initial["origin"] = as_people_write(self.initial.get("origin", ""))
-            self.fields["origin"].widget.attrs |= {
-                "autocapitalize": "off",
-                "autocomplete": "off",
-                "class": "vLargeTextField",
-                "inputmode": "url",
-                "placeholder": "https://app.example.com",
-                "spellcheck": "false",
-            }
+            self.fields["origin"].widget.attrs |= _ORIGIN_ATTRS
 
 
 @dataclass
@@ -117,12 +122,9 @@ class AddManyForm(_PolicyForm):
         strip=False,  # or the numbers of lines would not be those of the text area
         widget=forms.Textarea(
             attrs={
-                "autocapitalize": "off",
-                "autocomplete": "off",
-                "class": "vLargeTextField",
+                **_PLAIN,
                 "placeholder": "https://app.example.com\nhttps://*.example.org  # all below it",
                 "rows": 12,
-                "spellcheck": "false",
                 "wrap": "off",
             }
         ),
@@ -236,3 +238,87 @@ def _remark_on(additions: Iterable[Line], policy: Policy) -> None:
         reason = allowed_by_settings(policy, parse_row(line.row.origin))
         if reason := reason or wildcards.reason_against(line.row):
             line.remarks.append(_("Changes nothing: %(reason)s") % {"reason": reason})
+
+
+# --- Testing a request ---------------------------------------------------------------------------
+
+_SEPARATORS = re.compile(r"[\s,]+")
+# A call with which nothing is wrong.
+_PLAIN_CALL: Mapping[str, Any] = {"origin": NULL, "method": "GET", "url": "/"}
+
+
+class CallForm(forms.Form):
+    """A call by the script of a page. Once the form is valid, ``explanation`` is there."""
+
+    origin = forms.CharField(
+        label=gettext_lazy("Origin of the page"),
+        max_length=2000,
+        widget=forms.TextInput(attrs=_ORIGIN_ATTRS),
+        help_text=gettext_lazy("What location.origin shows in its console."),
+    )
+    method = forms.CharField(
+        label=gettext_lazy("Method"),
+        max_length=50,
+        required=False,
+        initial="GET",
+        widget=forms.TextInput(attrs={**_PLAIN, "class": "vTextField", "list": "id_methods"}),
+    )
+    url = forms.CharField(
+        label=gettext_lazy("URL that the script calls"),
+        max_length=4000,
+        widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "https://api.example.com/orders/"}),
+        help_text=gettext_lazy("Or a path of this server, such as /orders/."),
+    )
+    content_type = forms.CharField(
+        label=gettext_lazy("Content-Type"),
+        max_length=500,
+        required=False,
+        widget=forms.TextInput(attrs={**_PLAIN, "class": "vTextField", "list": "id_content_types"}),
+        help_text=gettext_lazy("Of what the script sends, if it sends anything."),
+    )
+    headers = forms.CharField(
+        label=gettext_lazy("Headers"),
+        max_length=4000,
+        required=False,
+        widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "authorization, x-csrftoken"}),
+        help_text=gettext_lazy(
+            "The names of all others that the script sets, separated by commas."
+        ),
+    )
+    credentials = forms.BooleanField(
+        label=gettext_lazy("With credentials"),
+        required=False,
+        help_text=gettext_lazy('The script asks for cookies: credentials: "include".'),
+    )
+    reads = forms.CharField(
+        label=gettext_lazy("Headers of the answer"),
+        max_length=4000,
+        required=False,
+        widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "x-total-count"}),
+        help_text=gettext_lazy("The names of those that the script wants to read."),
+    )
+
+    explanation: Explanation
+
+    def clean(self) -> None:
+        """Have the call explained. Where settings or decorators are wrong, the form says so."""
+        if self.errors:
+            return
+        try:
+            self._explain()
+        except PolicyErrors as wrong:
+            self.add_error(None, [str(error) for error in wrong.errors])
+
+    def _explain(self) -> None:
+        call = self.cleaned_data | {"method": self.cleaned_data["method"] or "GET"}
+        for name in ("headers", "reads"):
+            call[name] = list(filter(None, _SEPARATORS.split(call[name])))
+        try:
+            self.explanation = explain(**call)
+        except PolicyError:
+            # Each part by itself, so that all problems are told at once, where they were written.
+            for name, value in call.items():
+                try:
+                    explain(**{**_PLAIN_CALL, name: value})
+                except PolicyError as error:
+                    self.add_error(name, f"{error.message} {error.hint}")

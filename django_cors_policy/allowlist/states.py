@@ -224,7 +224,7 @@ def allowed_by_settings(policy: Policy, entry: OriginPattern | str) -> str:
     """Where settings allow all that ``entry`` does, told in a sentence; empty if they do not."""
     if policy.any_origin:
         return _("the policy “%(policy)s” allows any origin.") % {"policy": policy.alias}
-    found = [policy.matcher.match(sample) for sample in _samples(entry)]
+    found = [policy.matcher.match(sample) for sample in samples(entry)]
     if None in found:
         return ""
     index = list(map(str, policy.origins)).index(str(found[0]))
@@ -266,7 +266,10 @@ def rows_about(policy: Policy, origin: str) -> list[Row]:
     for row in found:
         standing = judge(row)
         state = " ".join(filter(None, (standing.text, standing.why)))
-        rows.append(Row(row.pk, row.origin, row.origin in order, standing.state.is_live, state))
+        allows = row.origin in order
+        rows.append(
+            Row(row.pk, row.origin, allows, standing.state.is_live, state, standing.state.value)
+        )
     return sorted(
         rows,
         key=lambda row: (not row.allows, not row.is_live, order.get(row.entry, 0), row.key),
@@ -288,7 +291,7 @@ class Wildcards:
         origins = {
             origin
             for row in rows
-            for sample in _samples(parse_row(row.origin))
+            for sample in samples(parse_row(row.origin))
             for origin in entries_that_allow(sample)
             if "*" in origin
         }
@@ -304,7 +307,7 @@ class Wildcards:
         """Why ``row`` changes nothing, told in a sentence; empty if it does."""
         first, *others = (
             list(map(str, self._matcher.matches(sample)))
-            for sample in _samples(parse_row(row.origin))
+            for sample in samples(parse_row(row.origin))
         )
         for origin in first:
             if origin == row.origin or not all(origin in matches for matches in others):
@@ -326,7 +329,7 @@ def _redundant_beside(
     matcher = OriginMatcher([entry])
     rows = AllowedOrigin.objects.filter(policy=policy.alias, origin__contains=entry.host)
     for other in _usable(rows.exclude(pk=row.pk), policy):
-        if all(map(matcher.match, _samples(parse_row(other.origin)))) and _is_redundant(
+        if all(map(matcher.match, samples(parse_row(other.origin)))) and _is_redundant(
             other, row, policy
         ):
             yield other
@@ -348,7 +351,7 @@ def _is_redundant(row: AllowedOrigin, wider: AllowedOrigin, policy: Policy) -> b
     return is_alike and outlives
 
 
-def _samples(entry: OriginPattern | str) -> list[str]:
+def samples(entry: OriginPattern | str) -> list[str]:
     """Origins that stand for all that ``entry`` allows: who allows these, allows the others."""
     if isinstance(entry, str):
         return [entry]

@@ -168,7 +168,7 @@ def test_who_may_clears_it() -> None:
         ({"origin": "https://app.example.com", "path": "/own%"}, "allowed since"),
         (
             {"is_rehearsal": True},
-            "rehearsal REPORT_ONLY would refuse it.",
+            "rehearsal No REPORT_ONLY is tried out at the last path now.",
         ),
     ],
 )
@@ -185,6 +185,70 @@ def test_what_would_become_of_it_now(admin: Client, fields: dict[str, Any], stat
         told_so = response.headers.get("Access-Control-Allow-Origin") in ("*", row.origin)
         assert told_so == (state == "allowed since")
     assert state in text_of(admin.get(f"{LIST}{row.pk}/change/"))
+
+
+REHEARSED = {
+    "ALLOW_ORIGINS": ["*"],
+    "REPORT_ONLY": {
+        "ALLOW_ORIGINS": ["https://app.example.com"],
+        "ALLOW_METHODS": ["PUT"],
+        "ALLOW_CREDENTIALS": True,
+    },
+}
+OVER = "rehearsal No REPORT_ONLY is tried out at the last path now."
+NOT_THE_ORIGIN = "would be refused REPORT_ONLY does not allow the origin."
+NOT_THE_METHOD = "would be refused REPORT_ONLY does not allow the method."
+ALLOWED = (
+    "would be allowed REPORT_ONLY allows the origin now. Of headers and credentials the log tells."
+)
+
+
+@pytest.mark.parametrize(
+    ("fields", "state"),
+    [
+        ({}, NOT_THE_ORIGIN),
+        ({"origin": "https://app.example.com"}, ALLOWED),
+        ({"origin": "https://app.example.com", "method": "PUT"}, ALLOWED),
+        ({"origin": "https://app.example.com", "method": "PATCH"}, NOT_THE_METHOD),
+        # one that no method can have is not recorded
+        ({"origin": "https://app.example.com", "method": ""}, ALLOWED),
+        ({"origin": "https://app.example.com", "method": "PATCH", "path": "/any/"}, ALLOWED),
+        # rows count
+        ({"origin": "https://row.example"}, ALLOWED),
+        ({"origin": "https://over.example"}, NOT_THE_ORIGIN),
+        # but not what the rehearsal refuses
+        ({"origin": "http://insecure.example"}, NOT_THE_ORIGIN),
+        # where none is tried out
+        ({"origin": "https://row.example", "path": "/partners/x"}, OVER),
+        ({"origin": "https://app.example.com", "path": "/closed/"}, OVER),
+        ({"path": "/own/"}, NOT_THE_ORIGIN),
+        ({"origin": "https://own.example", "path": "/own/"}, ALLOWED),
+    ],
+)
+def test_what_a_rehearsal_would_make_of_it_now(
+    admin: Client, settings: Any, fields: dict[str, Any], state: str
+) -> None:
+    settings.CORS_POLICIES = {
+        "default": REHEARSED,
+        "any": {
+            "REPORT_ONLY": {"ALLOW_ORIGINS": ["*"], "ALLOW_METHODS": ["*"]},
+            "PATHS": ["/any/"],
+        },
+        "partners": {"PATHS": ["/partners/"]},
+    }
+    add("https://row.example")
+    add("https://over.example", expires_at=timezone.now())
+    add("http://insecure.example")
+    row = refuse(is_rehearsal=True, **fields)
+    [said] = cells(admin.get(LIST), "state")
+    assert " ".join(said.split()) == state
+    assert state in text_of(admin.get(f"{LIST}{row.pk}/change/"))
+
+
+def test_a_rehearsal_where_no_policy_governs(admin: Client, settings: Any) -> None:
+    settings.CORS_POLICIES = {"partners": {"PATHS": ["/partners/"]}}
+    refuse(is_rehearsal=True)
+    assert OVER in text_of(admin.get(LIST))
 
 
 @pytest.mark.parametrize(
@@ -307,7 +371,7 @@ def test_a_review_and_then_rows(admin: Client, settings: Any) -> None:
     )
     assert "'http://insecure.example' is http: anyone on the network's path" in text
     assert "1 is left out https://rehearsed.example" in text
-    assert "What REPORT_ONLY holds would not" in text
+    assert "No REPORT_ONLY is tried out at the last path now." in text
     assert "'defualt' is no policy in CORS_POLICIES. Did you mean 'default'?" in text
     assert "With cookies and logins, where the policy allows them. For good: no expiry." in text
     assert 'value="Add 4 origins"' in response.content.decode()
@@ -335,6 +399,66 @@ def test_a_review_and_then_rows(admin: Client, settings: Any) -> None:
     ]
     response = admin.get("/hello/", headers={"origin": ORIGIN})
     assert response["Access-Control-Allow-Origin"] == ORIGIN
+
+
+def test_a_row_helps_a_rehearsal(admin: Client, settings: Any) -> None:
+    settings.CORS_POLICIES = {"default": REHEARSED, "partners": {"PATHS": ["/partners/"]}}
+    there = add("https://there.example", is_enabled=False)
+    rows = [
+        refuse("https://both.example"),
+        *(
+            refuse(origin, is_rehearsal=True, **fields)
+            for origin, fields in {
+                ORIGIN: {"count": 14},
+                "https://both.example": {},
+                "https://there.example": {},
+                "https://app.example.com": {"method": "PATCH"},
+                "http://insecure.example": {},
+                "https://own.example": {"path": "/own/"},
+                "https://partner.example": {"path": "/partners/x"},
+                "https://no origin": {},
+            }.items()
+        ),
+    ]
+    text = text_of(allow(admin, *rows))
+    helps = (
+        "In rehearsal only: the policy allows it as it is, and what REPORT_ONLY holds would not. "
+        "With the row it would."
+    )
+    assert "2 origins would be added" in text
+    assert f"{ORIGIN} Refused 14 times, last for GET /hello/. {helps}" in text
+    assert f"https://both.example Refused 1 time, last for GET /hello/. {helps}" in text
+    assert "1 exists already and stays as it is https://there.example disabled" in text
+    assert "1 is refused https://no origin" in text
+    assert "4 are left out" in text
+    assert (
+        "https://app.example.com Refused 1 time, last for PATCH /hello/. "
+        "REPORT_ONLY allows the origin already, and not the method, a header or credentials."
+    ) in text
+    assert (
+        "http://insecure.example Refused 1 time, last for GET /hello/. "
+        "REPORT_ONLY: 'http://insecure.example' is http: anyone on the network's path"
+    ) in text
+    assert (
+        "https://own.example Refused 1 time, last for GET /own/. "
+        "No row of this policy counts at that path, because of @cors_policy"
+    ) in text
+    assert (
+        "https://partner.example Refused 1 time, last for GET /partners/x. "
+        "No row of this policy counts at that path, because of CORS_POLICIES['partners']"
+    ) in text
+    assert "Changes nothing" not in text
+
+    assert told(confirm(admin, *rows)) == ["2 origins added."]
+    there.refresh_from_db()
+    assert not there.is_enabled
+    assert sorted(allowed_rows()) == [
+        ("default", "https://both.example"),
+        ("default", ORIGIN),
+        ("default", "https://there.example"),
+    ]
+    [row] = [row for row in rows if row.origin == ORIGIN]
+    assert "would be allowed" in text_of(admin.get(f"{LIST}{row.pk}/change/"))
 
 
 def test_credentials_expiry_and_note_can_be_changed_first(admin: Client) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,7 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.testcases import LiveServerTestCase, LiveServerThread
 
+from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
+from django_cors_policy.allowlist.snapshot import allowlist
 from tests.allowlist.test_admin import (
     ADD,
     ADD_MANY,
@@ -23,6 +26,9 @@ from tests.allowlist.test_admin import (
     add,
     add_raw,
 )
+from tests.allowlist.test_admin_tester import PAGE as TEST
+from tests.allowlist.test_refused_admin import LIST as REFUSED_LIST
+from tests.allowlist.test_refused_admin import refuse
 from tests.allowlist.urls import __name__ as urlconf
 
 if TYPE_CHECKING:
@@ -45,7 +51,9 @@ def strict_csp(get_response: Any) -> Any:
 
 
 @pytest.fixture
-def site(browser: Browser, settings: Any) -> Iterator[str]:
+def site(browser: Browser, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
+    monkeypatch.setattr(sources, "source", allowlist)
     settings.MIDDLEWARE = [f"{__name__}.{strict_csp.__name__}", *MIDDLEWARE]
     settings.ROOT_URLCONF = urlconf
     settings.CORS_POLICIES = POLICIES
@@ -163,4 +171,132 @@ def test_adding_many_by_keyboard_without_scripts(
     assert "2 origins added." in page.inner_text(".messagelist")
     added = AllowedOrigin.objects.filter(policy="public").values_list("origin", "note")
     assert set(added) == {("https://one.example", ""), ("https://two.example", "a note")}
+    page.context.close()
+
+
+CALLS = {
+    "the form": {},
+    "wrong input": {"origin": "https://*.example.com/" + "path" * 30, "url": "orders"},
+    "allowed": {
+        "origin": "https://app.example.com",
+        "url": "https://api.example.com/hello/" + "path" * 30,
+        "method": "PUT",
+        "headers": "x-csrftoken",
+        "content_type": "application/json",
+        "credentials": "on",
+        "reads": "x-total-count",
+    },
+    "blocked": {
+        "origin": f"https://{'a' * 60}.stranger.example:8443",
+        "url": "/hello/",
+        "method": "DELETE",
+    },
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_testing_a_request_fits_a_narrow_screen_and_a_strict_csp(
+    browser: Browser, site: str, complaints: list[str], scheme: str
+) -> None:
+    page = open_context(
+        browser,
+        site,
+        complaints,
+        color_scheme=scheme,
+        viewport={"width": NARROW, "height": 800},
+    )
+    for name, call in CALLS.items():
+        page.goto(f"{site}{TEST}?{urlencode(call)}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW, name
+        if name in ("allowed", "blocked"):
+            assert name.title() in page.inner_text("#verdict-heading")
+            # Its own style sheet is there: page and server stand side by side.
+            style = "getComputedStyle(document.querySelector('.cors-parties')).display"
+            assert page.evaluate(style) == "flex"
+    assert complaints == []
+    page.context.close()
+
+
+def test_testing_a_request_by_keyboard_without_scripts(
+    browser: Browser, site: str, complaints: list[str]
+) -> None:
+    page = open_context(browser, site, complaints, java_script_enabled=False)
+    page.goto(site + LIST)
+    page.focus(f"a[href='{TEST}']")
+    page.keyboard.press("Enter")
+    page.wait_for_url(site + TEST)
+    page.focus("#id_origin")
+    page.keyboard.type("https://stranger.example")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("/hello/")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#verdict-heading")
+    assert "Blocked" in page.inner_text("#verdict-heading")
+    steps = page.inner_text(".cors-conversation ol").split("\n")
+    order = [
+        "The script calls",
+        "GET /hello/ HTTP/1.1",
+        "HTTP/1.1 200 OK",
+        "The browser stops here",
+    ]
+    assert [step for step in steps if step in order] == order
+
+    # The address of the result is one to pass on.
+    page.goto(page.url)
+    assert "Blocked" in page.inner_text("#verdict-heading")
+    page.focus("details > summary")
+    page.keyboard.press("Enter")
+    page.focus("#id_origin")
+    page.keyboard.press("ControlOrMeta+a")
+    page.keyboard.type("https://app.example.com")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#verdict-heading img[src*='icon-yes']")
+    assert "Allowed" in page.inner_text("#verdict-heading")
+
+    page.goto(f"{site}{TEST}?origin=https://stranger.example&url=/hello/")
+    page.focus("a.button")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("input[name=_save]")
+    assert page.input_value("#id_origin") == "https://stranger.example"
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_refused_origins_fit_a_narrow_screen_and_a_strict_csp(
+    browser: Browser, site: str, complaints: list[str], scheme: str
+) -> None:
+    row = refuse(f"https://{'a' * 60}.stranger.example:8443", path="/hello/" + "path" * 30)
+    refuse("https://xn--bcher-kva.example", policy="partners", is_rehearsal=True)
+    page = open_context(
+        browser,
+        site,
+        complaints,
+        color_scheme=scheme,
+        viewport={"width": NARROW, "height": 800},
+    )
+
+    def check() -> None:
+        assert page.evaluate("document.documentElement.scrollWidth") <= NARROW
+        assert page.title()
+
+    page.goto(site + REFUSED_LIST)
+    check()
+    page.check("#action-toggle")
+    page.select_option("select[name=action]", "allow")
+    page.click("button[name=index]")
+    page.wait_for_selector("input[name=_edit]")
+    page.wait_for_load_state()
+    check()
+    page.click("input[name=_edit]")
+    page.wait_for_selector("#id_note")
+    page.wait_for_load_state()
+    check()
+    page.goto(f"{site}{REFUSED_LIST}{row.pk}/change/")
+    check()
+    page.click(f"a[href^='{TEST}']")
+    page.wait_for_selector("#verdict-heading")
+    page.wait_for_load_state()
+    check()
+    assert complaints == []
     page.context.close()

@@ -1,0 +1,220 @@
+"""The page "Test a request": what becomes of a call from another origin, told and drawn.
+
+What is told comes from ``explain``, which asks the middleware that serves requests. Here it is put
+into the order of a page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from django.db import Error
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.explain import Explanation, Finding, Fix
+from django_cors_policy.sources import Row
+
+from .models import AllowedOrigin, RefusedOrigin, parse_row
+from .states import known_policies, rows_about, samples
+
+# Of each ``Fix.where``: what stands above its lines.
+WHERE = {
+    "settings": gettext_lazy("at the end of your settings"),
+    "shell": gettext_lazy("in a shell"),
+    "decorator": gettext_lazy("on the view, in place of the decorator that it has"),
+    "script": gettext_lazy("in the page's script"),
+    "server": gettext_lazy("on the server"),
+}
+
+
+class Advice(NamedTuple):
+    """A fix to be shown: ``is_code`` says whether its lines are to be copied, or read."""
+
+    lead: str
+    lines: tuple[str, ...]
+    is_code: bool
+
+
+class Cause(NamedTuple):
+    """A finding to be shown."""
+
+    text: str
+    advice: list[Advice]
+
+
+class Step(NamedTuple):
+    """A step of the conversation: ``kind`` says where it stands in the picture, and how.
+
+    "page" and "request" and "response" hold lines as they are written; "goes-on" and "stops" are
+    what the browser concludes, "allowed" and "blocked" what the script gets.
+    """
+
+    kind: str
+    title: str
+    lines: tuple[str, ...] = ()
+    text: str = ""
+
+
+def call_by(row: AllowedOrigin) -> dict[str, str]:
+    """What the form is filled in with for a row: an origin that it stands for."""
+    try:
+        origin = samples(parse_row(row.origin))[0]
+    except PolicyError:
+        origin = row.origin
+    return {"origin": origin}
+
+
+def refused_call(row: RefusedOrigin) -> dict[str, str]:
+    """What the form is filled in with for the last request that was refused."""
+    return {"origin": row.origin, "method": row.method, "url": row.path}
+
+
+def tell(explanation: Explanation) -> dict[str, object]:
+    """What the template shows."""
+    return {
+        "explanation": explanation,
+        "causes": [_show(cause) for cause in explanation.causes],
+        "notes": [_show(note) for note in explanation.notes],
+        "steps": list(draw(explanation)),
+        "server": "://".join(urlsplit(explanation.url)[:2]),
+    }
+
+
+def _show(finding: Finding) -> Cause:
+    befores = (None, *finding.fixes)
+    advice = [
+        Advice(_lead(fix, before), fix.lines, is_code=fix.where != "server")
+        for fix, before in zip(finding.fixes, befores, strict=False)
+    ]
+    return Cause(finding.text, advice)
+
+
+def _lead(fix: Fix, before: Fix | None) -> str:
+    """What introduces the lines of ``fix``, after another one of the same finding."""
+    where = str(WHERE[fix.where])
+    if before is None:
+        return f"{capfirst(where)}:"
+    # A policy that stands in a decorator and in settings is changed in both; else one will do.
+    is_half = (before.where, fix.where) == ("decorator", "settings")
+    text = _("And %(where)s:") if is_half else _("Or %(where)s:")
+    return text % {"where": where}
+
+
+# --- The picture ---------------------------------------------------------------------------------
+
+
+def draw(explanation: Explanation) -> Iterator[Step]:
+    """The conversation of page and server, in its order."""
+    yield Step("page", _("The script calls"), tuple(_script(explanation)), _before(explanation))
+    last = len(explanation.exchanges)
+    for number, exchange in enumerate(explanation.exchanges, 1):
+        is_preflight = exchange.kind == "preflight"
+        yield Step(
+            "request",
+            _("Preflight, to the server") if is_preflight else _("Request, to the server"),
+            _lines(exchange.request.line, exchange.request.headers),
+        )
+        yield Step(
+            "response",
+            _("Answer to the preflight, to the browser")
+            if is_preflight
+            else _("Answer, to the browser"),
+            _lines(exchange.response.line, exchange.response.headers),
+        )
+        if exchange.failure:
+            yield Step("stops", _("The browser stops here"), text=exchange.failure)
+        elif is_preflight:
+            yield Step("goes-on", _("The browser goes on"), text=_("The server allows the call."))
+        elif number < last:
+            yield Step("goes-on", _("The browser goes on"), text=_("It follows the redirect."))
+    if explanation.may_read:
+        text = _("The script gets the answer.")
+    else:
+        text = _(
+            "The script gets a TypeError that gives no reason; the browser's console has more."
+        )
+    kind = "allowed" if explanation.is_allowed else "blocked"
+    yield Step(kind, explanation.verdict, text=text)
+
+
+def _script(explanation: Explanation) -> Iterator[str]:
+    call = explanation.call
+    yield f"fetch({_quote(explanation.url)}, {{"
+    yield f"  method: {_quote(call.method)},"
+    if call.headers:
+        yield "  headers: {"
+        for name in call.headers:
+            value = call.content_type if name == "content-type" else "…"
+            yield f"    {_quote(name)}: {_quote(value)},"
+        yield "  },"
+    if call.credentials:
+        yield '  credentials: "include",'
+    yield "})"
+
+
+def _quote(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _before(explanation: Explanation) -> str:
+    """What the browser does first."""
+    if not explanation.exchanges:
+        return ""
+    if explanation.exchanges[0].kind == "preflight":
+        text = _("The browser asks first, in a preflight, because of %(what)s.")
+        return text % {"what": ", ".join(explanation.preflight_needed_for)}
+    return _("The browser sends it at once: nothing in it needs a preflight.")
+
+
+def _lines(line: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    return (line, *(f"{name}: {value}" for name, value in headers))
+
+
+# --- The rows ------------------------------------------------------------------------------------
+
+
+class UnreadableRows(Exception):
+    """The database does not answer, or has no such table."""
+
+
+def deciding_row(explanation: Explanation) -> Row | None:
+    """The row that allows the origin, or would if it counted.
+
+    Raises ``UnreadableRows``, also where no row decides.
+    """
+    policy = known_policies().get(explanation.policy)
+    if policy is None:
+        return None
+    does_not_count = _has_cause("row", explanation)
+    try:
+        rows = rows_about(policy, explanation.call.origin)
+    except Error as error:
+        raise UnreadableRows from error
+    for row in rows:
+        if row.key == explanation.row or (does_not_count and row.allows and not row.is_live):
+            return row
+    return None
+
+
+def new_row(explanation: Explanation, deciding: Row | None) -> Mapping[str, str] | None:
+    """What the form for a new row is filled in with; None where no new row would help."""
+    call = {"origin": explanation.call.origin, "policy": explanation.policy}
+    if deciding is not None:
+        # A wildcard that does not count is left alone; a row for this origin alone will do.
+        helps = deciding.key != explanation.row and deciding.entry != call["origin"]
+    else:
+        helps = _has_cause("origin", explanation, where="shell")
+    return call if helps else None
+
+
+def _has_cause(code: str, explanation: Explanation, where: str = "") -> bool:
+    return any(
+        cause.code == code and (not where or any(fix.where == where for fix in cause.fixes))
+        for cause in explanation.causes
+    )

@@ -1,0 +1,279 @@
+"""``manage.py cors_explain``: why a call from another origin is blocked, and what to change."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import textwrap
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import NoReverseMatch, reverse
+
+from django_cors_policy import fetch
+from django_cors_policy.explain import Exchange, Explanation, Finding, Fix, explain
+
+BLOCKED, MISUSED = 1, 2  # exit statuses
+
+# Where the lines of a fix go, as the end of a sentence.
+PLACES = {
+    "settings": "at the end of your settings",
+    "shell": "in a shell",
+    "decorator": "on the view, in place of the decorator that it has",
+    "script": "in the page's script",
+    "server": "on the server",
+}
+# Columns. Longer lines of prose are hard to read, on however wide a terminal.
+NARROWEST, WIDEST = 40, 100
+INDENT = "  "
+PASTE_INDENT = "    "
+
+
+class Command(BaseCommand):
+    """Plays the browser's part for one call, and tells it to a person or a script."""
+
+    help = (
+        "Explain what becomes of a call by a script of a page on another origin: whether the "
+        "browser sends it, whether the script may read the answer, why, and what to change. "
+        "No view is run. The exit status is 0 if the call is allowed, 1 if it is blocked, and 2 "
+        "if the question or CORS_POLICIES is wrong."
+    )
+    # What is wrong with the policies is told here, by another exit status. Nothing else that checks
+    # may find is a reason to be silent.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "origin",
+            metavar="ORIGIN",
+            type=_text,
+            help="the page's origin, as location.origin shows it: https://app.example.com, or null",
+        )
+        parser.add_argument(
+            "method", metavar="METHOD", type=_text, help="the method, as the script writes it"
+        )
+        parser.add_argument(
+            "url",
+            metavar="PATH_OR_URL",
+            type=_text,
+            help="what the script calls; the whole URL lets cookies and redirects be judged too",
+        )
+        parser.add_argument(
+            "--header",
+            action="append",
+            default=[],
+            dest="headers",
+            metavar="NAME",
+            type=_text,
+            help="a request header that the script sets (repeatable)",
+        )
+        parser.add_argument(
+            "--content-type",
+            default="",
+            metavar="TYPE",
+            type=_text,
+            help="the body's type that the script sets, such as application/json",
+        )
+        parser.add_argument(
+            "--reads",
+            action="append",
+            default=[],
+            metavar="NAME",
+            type=_text,
+            help="a response header that the script reads (repeatable)",
+        )
+        parser.add_argument(
+            "--credentials",
+            action="store_true",
+            help='the script asks with credentials: "include" (or withCredentials)',
+        )
+        parser.add_argument(
+            "--format",
+            choices=["text", "json"],
+            default="text",
+            help="text for people (the default), or JSON for scripts",
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            explanation = explain(
+                options["origin"],
+                options["method"],
+                options["url"],
+                headers=options["headers"],
+                content_type=options["content_type"],
+                credentials=options["credentials"],
+                reads=options["reads"],
+            )
+        except ImproperlyConfigured as error:
+            lines = map(_printable, str(error).split("\n"))
+            raise CommandError("\n".join(lines), returncode=MISUSED) from error
+        if options["format"] == "json":
+            self.stdout.write(json.dumps(explanation.as_dict(), indent=2))
+        else:
+            self._write(explanation)
+        if not explanation.is_allowed:
+            sys.exit(BLOCKED)
+
+    def _write(self, explanation: Explanation) -> None:
+        self._lines: list[str] = []
+        self._tell(explanation)
+        # At once, so that nothing breaks when "head" has seen enough.
+        text = "\n".join(self._lines)
+        try:
+            self.stdout.write(text)
+        except UnicodeEncodeError:
+            self.stdout.write(text.encode("ascii", "backslashreplace").decode())
+
+    # -- The parts, in the order in which somebody in a hurry needs them.
+
+    def _tell(self, explanation: Explanation) -> None:
+        style = self.style.SUCCESS if explanation.is_allowed else self.style.ERROR
+        self._prose(explanation.verdict, style=style)
+        for cause in explanation.causes:
+            self._say()
+            self._tell_finding(cause)
+        self._tell_why(explanation)
+        for exchange in explanation.exchanges:
+            self._tell_exchange(exchange)
+        self._heading("The script")
+        self._fact("may read", _readable(explanation))
+        self._fact("cookies", explanation.cookies)
+        if explanation.notes:
+            self._heading("Notes")
+        for position, note in enumerate(explanation.notes):
+            if position:
+                self._say()
+            self._tell_finding(note, INDENT)
+
+    def _tell_finding(self, finding: Finding, indent: str = "") -> None:
+        self._prose(finding.text, indent)
+        before: Fix | None = None
+        for fix in finding.fixes:
+            self._say()
+            self._prose(f"{_lead(fix, before)}:", indent)
+            for line in fix.lines:
+                if fix.where == "server":  # sentences, and nothing to paste
+                    self._prose(line, indent + PASTE_INDENT)
+                else:
+                    self._say(line, indent + PASTE_INDENT, self.style.MIGRATE_LABEL)
+            before = fix
+
+    def _tell_why(self, explanation: Explanation) -> None:
+        call = explanation.call
+        credentials = "with credentials" if call.credentials else "without credentials"
+        self._heading("Why")
+        self._fact("call", f"{call.method} {explanation.url} from {call.origin}, {credentials}")
+        self._fact("view", explanation.view or "none at this path")
+        if explanation.policy:
+            policy = f"{explanation.policy!r}, because of {explanation.because_of}"
+            self._fact("policy", policy)
+        if explanation.allowed_by:
+            self._fact("origin", f"allowed by {explanation.allowed_by}{_link(explanation.row)}")
+        if explanation.exchanges:  # else the browser did not come so far as to think of one
+            needed_for = " and ".join(explanation.preflight_needed_for)
+            self._fact("preflight", f"needed for {needed_for}" if needed_for else "not needed")
+
+    def _tell_exchange(self, exchange: Exchange) -> None:
+        self._heading(exchange.kind.capitalize())
+        for sign, message in ((">", exchange.request), ("<", exchange.response)):
+            # These go over the wire in one line each, and are not wrapped.
+            self._say(f"{sign} {message.line}", INDENT, self.style.MIGRATE_LABEL)
+            for name, value in message.headers:
+                self._say(f"{sign} {name}: {value}", INDENT)
+        style = self.style.ERROR if exchange.failure else self.style.SUCCESS
+        self._prose(_conclusion(exchange), INDENT, style)
+
+    # -- How they are written.
+
+    def _heading(self, text: str) -> None:
+        self._say()
+        self._say(text, style=self.style.MIGRATE_HEADING)
+
+    def _fact(self, name: str, text: str) -> None:
+        self._prose(text, f"{INDENT}{name:<9}  ")
+
+    def _prose(
+        self, text: str, indent: str = "", style: Callable[[str], str] | None = None
+    ) -> None:
+        """``text``, wrapped to the terminal's width; ``indent`` may hold what stands before it."""
+        width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
+        text = text.replace("\N{NO-BREAK SPACE}", " ")  # Django writes "3 hours" with one
+        for line in textwrap.wrap(
+            _printable(text),
+            width,
+            initial_indent=indent,
+            subsequent_indent=" " * len(indent),
+            break_long_words=False,  # a URL or a header's name is copied in one piece
+            break_on_hyphens=False,
+        ):
+            self._say(line, style=style)
+
+    def _say(
+        self, text: str = "", indent: str = "", style: Callable[[str], str] | None = None
+    ) -> None:
+        line = indent + _printable(text)
+        self._lines.append(line if style is None else style(line))
+
+
+def _text(argument: str) -> str:
+    """An argument; what is no UTF-8 on the command line is refused, for no browser sends it."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise ArgumentTypeError(f"{argument!r} is not UTF-8.") from None
+    return argument
+
+
+def _printable(text: str) -> str:
+    """The text without what could move the cursor, or turn the line around."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def _lead(fix: Fix, before: Fix | None) -> str:
+    """What introduces the lines of ``fix``, after another fix of the same finding."""
+    verb = {"shell": "run ", "server": ""}.get(fix.where, "write ")
+    lead = verb + PLACES[fix.where]
+    if before is None:
+        return lead.capitalize()
+    # A policy that stands in a decorator and in settings is changed in both; else one will do.
+    is_half = (before.where, fix.where) == ("decorator", "settings")
+    return f"And {lead}" if is_half else f"Or {lead}"
+
+
+def _conclusion(exchange: Exchange) -> str:
+    """What the browser makes of the answer."""
+    if exchange.kind == "preflight":
+        if exchange.failure:
+            return f"The browser does not send the request: {exchange.failure}"
+        return "The browser sends the request."
+    if exchange.failure:
+        return f"The script does not get the answer: {exchange.failure}"
+    if any(name == "Location" for name, _ in exchange.response.headers):
+        return "The browser follows the redirect."
+    return "The script gets the answer."
+
+
+def _link(row: int | None) -> str:
+    """Where the row is edited, if the admin has the allowlist."""
+    if row is None:
+        return ""
+    try:
+        url = reverse("admin:cors_policy_allowlist_allowedorigin_change", args=[row])
+    except NoReverseMatch:
+        return ""
+    return f", {url}"
+
+
+def _readable(explanation: Explanation) -> str:
+    if not explanation.may_read:
+        return "nothing"
+    if fetch.WILDCARD in explanation.readable_headers:
+        return "status, body, and every header but Set-Cookie"
+    return f"status, body, and the headers {', '.join(explanation.readable_headers)}"

@@ -1,0 +1,765 @@
+"""What is logged and recorded of refusals and of rehearsals, through requests of either kind."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import AsyncClient, Client
+from django.urls import path
+from django.views import View
+
+from django_cors_policy import notes, refusals
+from django_cors_policy.decorators import cors_policy
+from django_cors_policy.notes import LONGEST, MOST_LOGGED
+from django_cors_policy.refusals import Refusal
+
+from . import wire
+from .test_hostile import HOSTILE_HEADERS, HOSTILE_METHODS, HOSTILE_ORIGINS, extra
+from .test_reasons import SHAPED
+from .views import hello
+from .wire import APP, MAX_AGE, ORIGIN, STRANGER, Case
+
+LOGGER = "django_cors_policy"
+LIST = "CORS_POLICIES['default']['ALLOW_ORIGINS']"
+REHEARSAL = "CORS_POLICIES['default']['REPORT_ONLY']"
+
+Send = Callable[..., HttpResponse]
+
+
+class Listener:
+    """Counts nothing, keeps everything."""
+
+    def __init__(self) -> None:
+        self.heard: list[Refusal] = []
+
+    def record(self, refusal: Refusal) -> None:
+        self.heard.append(refusal)
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    listener = Listener()
+    refusals.plug_in(listener)
+    yield listener
+    refusals.plug_in(None)
+
+
+@pytest.fixture(params=["sync", "async"])
+def send(request: pytest.FixtureRequest, settings: Any, caplog: pytest.LogCaptureFixture) -> Send:
+    """One request, ``send(method, origin, path, **headers)``, where INFO is logged."""
+    caplog.set_level(logging.INFO, logger=LOGGER)
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP]}}
+    client: Any = (Client if request.param == "sync" else AsyncClient)(
+        raise_request_exception=False
+    )
+
+    def send(method: str, origin: str, path: str = "/hello/", **headers: str) -> HttpResponse:
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        response = client.generic(method, path, headers={"origin": origin, **names})
+        return response if request.param == "sync" else asyncio.run(response)
+
+    return send
+
+
+def preflight(send: Send, origin: str, method: str = "PUT", *headers: str, **more: str) -> Any:
+    asked = {"access_control_request_headers": ",".join(headers)} if headers else {}
+    return send("OPTIONS", origin, access_control_request_method=method, **asked, **more)
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    def logged() -> list[str]:
+        """What our logger has said since it was asked last; never anything worse than INFO."""
+        records = [record for record in caplog.records if record.name == LOGGER]
+        caplog.clear()
+        assert {record.levelno for record in records} <= {logging.INFO}
+        return [record.getMessage() for record in records]
+
+    return logged
+
+
+Logged = Callable[[], list[str]]
+
+
+# -- Refusals -------------------------------------------------------------------------------------
+
+
+def test_an_actual_request(send: Send, logged: Logged) -> None:
+    send("GET", f"{APP}:8443")
+    assert logged() == [
+        f"CORS: 'GET' '/hello/' from '{APP}:8443' is refused: {LIST}[0] is '{APP}', port 443 "
+        "instead of 8443. The policy is 'default', because of CORS_POLICIES['default']."
+    ]
+
+
+def test_a_preflight(send: Send, logged: Logged) -> None:
+    preflight(send, STRANGER, "PATCH")
+    assert logged() == [
+        f"CORS: 'PATCH' '/hello/' from '{STRANGER}' is refused: nothing in {LIST} comes near it. "
+        "The policy is 'default', because of CORS_POLICIES['default']."
+    ]
+
+
+def test_the_parts_are_fields(send: Send, caplog: pytest.LogCaptureFixture) -> None:
+    preflight(send, STRANGER, "PATCH", path="/hello/")
+    [record] = [record for record in caplog.records if record.name == LOGGER]
+    assert {key: value for key, value in vars(record).items() if key.startswith("cors_")} == {
+        "cors_origin": STRANGER,
+        "cors_method": "PATCH",
+        "cors_path": "/hello/",
+        "cors_policy": "default",
+        "cors_rule": "CORS_POLICIES['default']",
+        "cors_reason": f"nothing in {LIST} comes near it",
+        "cors_is_rehearsal": False,
+    }
+
+
+def test_once_for_each_origin_path_and_reason(
+    send: Send, logged: Logged, listener: Listener, settings: Any
+) -> None:
+    for _ in range(3):
+        preflight(send, STRANGER)
+        send("GET", STRANGER)
+        send("POST", STRANGER)
+    assert len(logged()) == 1
+    # whereas each is counted
+    assert len(listener.heard) == 9
+    send("GET", "https://another.test")
+    send("GET", STRANGER, "/file/")
+    assert len(logged()) == 2
+    # The reason is another one, and the settings are: all is said anew.
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [f"{STRANGER}:1"]}}
+    send("GET", STRANGER)
+    [said] = logged()
+    assert "port 1 instead of 443" in said
+
+
+def test_each_refusal_is_recorded(send: Send, listener: Listener) -> None:
+    preflight(send, STRANGER, "PATCH")
+    send("GET", "null", "/file/")
+    assert listener.heard == [
+        Refusal(STRANGER, "default", "/hello/", "PATCH"),
+        Refusal("null", "default", "/file/", "GET"),
+    ]
+
+
+def test_who_is_allowed_is_not_noted(
+    send: Send, logged: Logged, listener: Listener, settings: Any
+) -> None:
+    preflight(send, APP)
+    preflight(send, APP, "PURGE", "x-unknown")  # its origin is allowed; the browser says the rest
+    send("GET", APP)
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": ["*"]}}
+    send("GET", STRANGER)
+    settings.CORS_POLICIES = {}
+    send("GET", STRANGER)
+    assert (logged(), listener.heard) == ([], [])
+
+
+def test_without_an_origin_nothing_is_refused(
+    send: Send, logged: Logged, listener: Listener
+) -> None:
+    Client().get("/hello/")
+    assert (logged(), listener.heard) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("origin", "headers", "is_noted"),
+    [
+        # a page's own POST
+        ("http://testserver", {}, False),
+        ("https://testserver", {}, True),
+        ("http://testserver:8000", {}, True),
+        ("http://front.test:8000", {"x_forwarded_host": "front.test:8000"}, False),
+        (
+            "https://front.test",
+            {"x_forwarded_host": "front.test", "x_forwarded_proto": "https"},
+            False,
+        ),
+        ("http://testserver", {"x_forwarded_host": "front.test"}, True),
+        # where its host is none of ours
+        ("http://evil.test", {"x_forwarded_host": "evil.test"}, True),
+        # the browser says so, which knows what proxies hide
+        (STRANGER, {"sec_fetch_site": "same-origin", "sec_fetch_mode": "cors"}, False),
+        ("null", {"sec_fetch_site": "same-origin", "sec_fetch_mode": "navigate"}, False),
+        # another site's form, a beacon
+        (STRANGER, {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate"}, False),
+        (STRANGER, {"sec_fetch_site": "cross-site", "sec_fetch_mode": "no-cors"}, False),
+        (STRANGER, {"sec_fetch_site": "cross-site", "sec_fetch_mode": "cors"}, True),
+        (STRANGER, {"sec_fetch_site": "same-site", "sec_fetch_mode": "cors"}, True),
+        (STRANGER, {}, True),
+    ],
+)
+def test_what_is_no_call_from_another_origin_is_no_refusal(
+    send: Send,
+    logged: Logged,
+    listener: Listener,
+    settings: Any,
+    origin: str,
+    headers: dict[str, str],
+    is_noted: bool,
+) -> None:
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.USE_X_FORWARDED_HOST = True
+    settings.ALLOWED_HOSTS = ["testserver", "front.test"]
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "REPORT_ONLY": {}}}
+    response = send("POST", origin, **headers)
+    assert (response.status_code, response.has_header(ORIGIN)) == (200, False)
+    assert (len(logged()), len(listener.heard)) == (is_noted, is_noted)
+
+
+# -- Who listens ----------------------------------------------------------------------------------
+
+
+def test_nobody_listens(
+    settings: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then nothing is found out either, and no rehearsal is asked."""
+    caplog.set_level(logging.WARNING, logger=LOGGER)
+    asked = []
+
+    def ask(origin: str, request: HttpRequest) -> bool:
+        asked.append(origin)
+        return True
+
+    settings.CORS_POLICIES = {
+        "default": {"ALLOW_ORIGINS": [APP], "REPORT_ONLY": {"ALLOW_ORIGIN_FUNC": ask}}
+    }
+    Client().get("/hello/", headers={"origin": STRANGER})
+    assert (caplog.records, asked) == ([], [])
+    caplog.set_level(logging.INFO, logger=LOGGER)
+    Client().get("/hello/", headers={"origin": STRANGER})
+    assert len(caplog.records) == 1
+    assert asked == [STRANGER]
+
+
+def test_whoever_counts_needs_no_log(
+    settings: Any, caplog: pytest.LogCaptureFixture, listener: Listener
+) -> None:
+    caplog.set_level(logging.WARNING, logger=LOGGER)
+    settings.CORS_POLICIES = {
+        "default": {"ALLOW_ORIGINS": [APP], "REPORT_ONLY": {"ALLOW_ORIGINS": [f"{APP}:1"]}}
+    }
+    for origin in (STRANGER, APP):
+        Client().get("/hello/", headers={"origin": origin})
+    assert [refusal.is_rehearsal for refusal in listener.heard] == [False, True]
+    assert caplog.records == []
+
+
+# -- Floods and hostile text ----------------------------------------------------------------------
+
+
+def test_a_flood_of_origins(
+    send: Send, logged: Logged, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(MOST_LOGGED + 500):
+        send("GET", f"https://{random.getrandbits(96):x}.test")
+    said = logged()
+    assert len(said) == MOST_LOGGED + 1
+    assert said[-1] == "CORS: no more refusals are logged for now; there are too many."
+    assert len(listener.heard) == MOST_LOGGED + 500
+    # Nobody can have the server compare for nothing.
+    assert notes._why_refused.cache_info().misses == MOST_LOGGED
+    send("GET", f"{APP}:1")
+    assert logged() == []
+    # It begins again, with what has been said.
+    monkeypatch.setattr(notes, "LOGGED_ANEW_SECONDS", 0)
+    send("GET", f"{APP}:1")
+    send("GET", f"{APP}:1")
+    assert len(logged()) == 2
+
+
+def test_the_same_stranger_again_and_again(send: Send, logged: Logged) -> None:
+    """What is not logged again is not found out again: it costs more than to serve the request."""
+    for _ in range(50):
+        send("GET", STRANGER)
+    for number in range(50):
+        send("GET", "x" * 500 + str(number))
+    assert len(logged()) == 2
+    assert notes._why_refused.cache_info().misses == 2
+
+
+@pytest.mark.parametrize("is_debug", [False, True])
+@pytest.mark.parametrize("kind", [Client, AsyncClient], ids=["sync", "async"])
+async def test_hostile_text(
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    listener: Listener,
+    kind: Any,
+    is_debug: bool,
+) -> None:
+    caplog.set_level(logging.INFO, logger=LOGGER)
+    settings.DEBUG = is_debug
+    settings.CORS_POLICIES = {
+        "default": {"ALLOW_ORIGINS": [APP, "https://*.example.org"]},
+        "open": {
+            "ALLOW_ORIGINS": ["*"],
+            "REPORT_ONLY": {"ALLOW_ORIGINS": [APP]},
+            "PATHS": ["/public/"],
+        },
+    }
+    client = kind()
+
+    async def ask(method: str, path: str, **headers: str) -> Any:
+        response = client.generic(method, path, **extra(client, headers))
+        return response if kind is Client else await response
+
+    bidi = ["https://\u202eelpmaxe.ppa", "https://app.example.com\u200b", "'\"<script>%s{}"]
+    origins = [*HOSTILE_ORIGINS, *SHAPED, *bidi]
+    for path_ in ("/hello/", "/public/hello/", "/public/%0A%E2%80%AE%00/"):
+        for origin in origins:
+            assert (await ask("GET", path_, ORIGIN=origin)).status_code in (200, 404)
+            for method in ("PUT", *HOSTILE_METHODS):
+                asked = {"ORIGIN": origin, "ACCESS_CONTROL_REQUEST_METHOD": method}
+                response = await ask("OPTIONS", path_, **asked)
+                assert response.status_code == (403 if path_ == "/hello/" else 204)
+    for names in HOSTILE_HEADERS:
+        asked = {"ORIGIN": APP, "ACCESS_CONTROL_REQUEST_METHOD": "PUT"}
+        await ask("OPTIONS", "/public/hello/", **asked, ACCESS_CONTROL_REQUEST_HEADERS=names)
+    records = [record for record in caplog.records if record.name == LOGGER]
+    assert len(records) > len(origins)
+    for record in records:
+        assert record.levelno == logging.INFO
+        for text in (record.getMessage(), *map(str, vars(record).values())):
+            assert text.isprintable()
+        fields = [value for key, value in vars(record).items() if key.startswith("cors_")]
+        assert all(len(str(field)) < 10 * LONGEST for field in fields)
+    assert {record.__dict__.get("cors_is_rehearsal") for record in records} == {False, True}
+
+
+def test_the_command_in_the_body_can_be_pasted(send: Send, settings: Any) -> None:
+    """Nothing in it breaks a line or hides."""
+    settings.DEBUG = True
+    client = Client()
+    headers = {"origin": STRANGER, "access-control-request-method": "PUT"}
+    body = client.options("/a b/$(x)/", headers=headers).content.decode()
+    assert f"cors_explain {STRANGER} PUT '/a b/$(x)/'\n" in body
+    for hostile in ("/%0Arm/", "/%E2%80%AE/"):
+        body = client.options(hostile, headers=headers).content.decode()
+        assert "cors_explain" not in body
+        assert all(line.isprintable() for line in body.splitlines())
+
+
+# -- Rehearsals -----------------------------------------------------------------------------------
+
+
+def no(origin: str, request: HttpRequest) -> bool:
+    return False
+
+
+async def yes_async(origin: str, request: HttpRequest) -> bool:
+    return True
+
+
+def fails(origin: str, request: HttpRequest) -> bool:
+    raise RuntimeError("the partners' register is down")
+
+
+WITH = {"ALLOW_CREDENTIALS": True}
+ONE = {"ALLOW_ORIGINS": [APP]}
+ANY = {"ALLOW_ORIGINS": ["*"]}
+
+
+@pytest.fixture(params=["preflight", "actual"])
+def ask(request: pytest.FixtureRequest, send: Send) -> Callable[[str, str], HttpResponse]:
+    """One request of either kind, ``ask(method, origin)``."""
+    if request.param == "actual":
+        return send
+    return lambda method, origin: preflight(send, origin, method)
+
+
+@pytest.mark.parametrize(
+    ("policy", "rehearsal", "origin", "why"),
+    [
+        # a list for "*"
+        (ANY, ONE, APP, None),
+        (ANY, {**ONE, **WITH}, APP, None),
+        (
+            ANY,
+            ONE,
+            f"{APP}:1",
+            f"{REHEARSAL}['ALLOW_ORIGINS'][0] is '{APP}', port 443 instead of 1",
+        ),
+        (ANY, ONE, STRANGER, f"nothing in {REHEARSAL}['ALLOW_ORIGINS'] comes near it"),
+        (ANY, {}, STRANGER, "the policy allows no other origin"),
+        (ANY, ONE, f"{APP}/", "no browser sends such an origin"),
+        # a function for a list, and a list for a function
+        (ONE, {"ALLOW_ORIGIN_FUNC": wire.yes}, APP, None),
+        (ONE, {"ALLOW_ORIGIN_FUNC": yes_async}, APP, None),
+        (
+            ONE,
+            {"ALLOW_ORIGIN_FUNC": no},
+            APP,
+            f"nothing in {REHEARSAL}['ALLOW_ORIGINS'] comes near it",
+        ),
+        ({"ALLOW_ORIGIN_FUNC": wire.yes}, ONE, APP, None),
+        (
+            {"ALLOW_ORIGIN_FUNC": wire.yes},
+            ONE,
+            STRANGER,
+            f"nothing in {REHEARSAL}['ALLOW_ORIGINS'] comes near it",
+        ),
+    ],
+    ids=repr,
+)
+def test_origins_in_rehearsal(
+    ask: Callable[[str, str], HttpResponse],
+    logged: Logged,
+    listener: Listener,
+    settings: Any,
+    policy: Mapping[str, Any],
+    rehearsal: Mapping[str, Any],
+    origin: str,
+    why: str | None,
+) -> None:
+    settings.CORS_POLICIES = {"default": {**policy, "REPORT_ONLY": rehearsal}}
+    assert ask("PUT", origin).has_header(ORIGIN)
+    if why is None:
+        assert (logged(), listener.heard) == ([], [])
+        return
+    assert logged() == [
+        f"CORS: 'PUT' '/hello/' from '{origin}' would be refused: {why}. "
+        "The policy is 'default', because of CORS_POLICIES['default']."
+    ]
+    assert listener.heard == [Refusal(origin, "default", "/hello/", "PUT", is_rehearsal=True)]
+
+
+def test_its_fields(send: Send, settings: Any, caplog: pytest.LogCaptureFixture) -> None:
+    settings.CORS_POLICIES = {"default": {**ANY, "REPORT_ONLY": ONE}}
+    send("GET", STRANGER)
+    [record] = [record for record in caplog.records if record.name == LOGGER]
+    assert record.cors_is_rehearsal is True  # type: ignore[attr-defined]
+    assert record.cors_reason.startswith(f"nothing in {REHEARSAL}")  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("rehearsal", "origin", "would"),
+    [
+        ({"ALLOW_ORIGINS": [APP, STRANGER]}, STRANGER, f"; {REHEARSAL} would allow it"),
+        (ANY, STRANGER, f"; {REHEARSAL} would allow it"),
+        ({"ALLOW_ORIGIN_FUNC": wire.yes}, STRANGER, f"; {REHEARSAL} would allow it"),
+        ({"ALLOW_ORIGIN_FUNC": yes_async}, STRANGER, f"; {REHEARSAL} would allow it"),
+        ({}, STRANGER, ""),
+        (None, STRANGER, ""),
+    ],
+)
+def test_the_other_way_round(
+    ask: Callable[[str, str], HttpResponse],
+    logged: Logged,
+    listener: Listener,
+    settings: Any,
+    rehearsal: Any,
+    origin: str,
+    would: str,
+) -> None:
+    settings.CORS_POLICIES = {"default": {**ONE, "REPORT_ONLY": rehearsal}}
+    assert not ask("PUT", origin).has_header(ORIGIN)
+    assert logged() == [
+        f"CORS: 'PUT' '/hello/' from '{origin}' is refused: nothing in {LIST} comes near "
+        f"it{would}. The policy is 'default', because of CORS_POLICIES['default']."
+    ]
+    # Refused it is, and a rehearsal it is not.
+    assert listener.heard == [Refusal(origin, "default", "/hello/", "PUT")]
+
+
+@pytest.mark.parametrize(
+    ("policy", "rehearsal", "method", "headers", "why"),
+    [
+        (ONE, {"ALLOW_METHODS": ["GET"]}, "PUT", [], "'PUT' is not in {}['ALLOW_METHODS']"),
+        (ONE, {"ALLOW_METHODS": ["GET"]}, "POST", [], None),  # safelisted
+        (ONE, {"ALLOW_METHODS": ["PUT"]}, "PUT", [], None),
+        (ONE, {"ALLOW_METHODS": ["*"]}, "PUT", [], None),
+        # refused by both: nothing changes
+        (ONE, {"ALLOW_METHODS": ["GET"]}, "PURGE", [], None),
+        ({**ONE, "ALLOW_METHODS": ["*"]}, {}, "PURGE", [], "'PURGE' is not in {}['ALLOW_METHODS']"),
+        (
+            {**ONE, **WITH, "ALLOW_METHODS": ["*"]},
+            WITH,
+            "PURGE",
+            [],
+            "'PURGE' is not in {}['ALLOW_METHODS']",
+        ),
+        (
+            {**ONE, **WITH, "ALLOW_METHODS": ["*"]},
+            {**WITH, "ALLOW_METHODS": ["*"]},
+            "PURGE",
+            [],
+            None,
+        ),
+        (
+            ONE,
+            {"ALLOW_HEADERS": ["content-type"]},
+            "PUT",
+            ["authorization", "content-type"],
+            "'authorization' is not in {}['ALLOW_HEADERS']",
+        ),
+        (ONE, {"ALLOW_HEADERS": ["Content-Type"]}, "PUT", ["content-type"], None),
+        (ONE, {"ALLOW_HEADERS": []}, "PUT", [], None),
+        (ONE, {"ALLOW_HEADERS": []}, "PUT", ["x-unknown"], None),
+        (
+            {**ONE, "ALLOW_HEADERS": ["*"]},
+            {},
+            "PUT",
+            ["x-unknown"],
+            "'x-unknown' is not in {}['ALLOW_HEADERS']",
+        ),
+        # A browser asks about a safelisted header if its value is unusual.
+        (ONE, {"ALLOW_HEADERS": []}, "PUT", ["accept"], "'accept' is not in {}['ALLOW_HEADERS']"),
+        # Beside credentials it echoes what is asked.
+        (
+            {**ONE, **WITH, "ALLOW_HEADERS": ["*"]},
+            {**WITH, "ALLOW_HEADERS": ["*"]},
+            "PUT",
+            ["x-a", "x-b"],
+            None,
+        ),
+        ({**ONE, **WITH}, {}, "PUT", ["content-type"], None),
+    ],
+    ids=repr,
+)
+def test_methods_and_headers_in_rehearsal(
+    send: Send,
+    logged: Logged,
+    listener: Listener,
+    settings: Any,
+    policy: Mapping[str, Any],
+    rehearsal: Mapping[str, Any],
+    method: str,
+    headers: list[str],
+    why: str | None,
+) -> None:
+    settings.CORS_POLICIES = {"default": {**policy, "REPORT_ONLY": {**ONE, **rehearsal}}}
+    assert preflight(send, APP, method, *headers).status_code == 204
+    if why is None:
+        assert (logged(), listener.heard) == ([], [])
+        return
+    [said] = logged()
+    assert f"from '{APP}' would be refused: {why.format(REHEARSAL)}. The policy is" in said
+    assert listener.heard == [Refusal(APP, "default", "/hello/", method, is_rehearsal=True)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "rehearsal", "sent", "is_noted"),
+    [
+        ({**ONE, **WITH}, ONE, {"cookie": "sessionid=1"}, True),
+        ({**ONE, **WITH}, ONE, {"authorization": "Basic YTpi"}, True),
+        ({**ONE, **WITH}, ONE, {"authorization": "NEGOTIATE YTpi"}, True),
+        # a token that the script sets by itself
+        ({**ONE, **WITH}, ONE, {"authorization": "Bearer abc"}, False),
+        ({**ONE, **WITH}, ONE, {}, False),
+        ({**ONE, **WITH}, {**ONE, **WITH}, {"cookie": "sessionid=1"}, False),
+        # no script could read the answer as it is
+        (ONE, ONE, {"cookie": "sessionid=1"}, False),
+        (ONE, {**ONE, **WITH}, {"cookie": "sessionid=1"}, False),
+    ],
+)
+def test_credentials_in_rehearsal(
+    send: Send,
+    logged: Logged,
+    listener: Listener,
+    settings: Any,
+    policy: Mapping[str, Any],
+    rehearsal: Mapping[str, Any],
+    sent: dict[str, str],
+    is_noted: bool,
+) -> None:
+    settings.CORS_POLICIES = {"default": {**policy, "REPORT_ONLY": rehearsal}}
+    send("GET", APP, **sent)
+    assert (
+        logged()
+        == [
+            f"CORS: 'GET' '/hello/' from '{APP}' would be refused: {REHEARSAL} allows it no "
+            "credentials. The policy is 'default', because of CORS_POLICIES['default']."
+        ]
+        * is_noted
+    )
+    assert listener.heard == [Refusal(APP, "default", "/hello/", "GET", True)] * is_noted
+
+
+def test_a_function_that_fails_in_rehearsal(
+    ask: Callable[[str, str], HttpResponse], settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CORS_POLICIES = {"default": {**ONE, "REPORT_ONLY": {"ALLOW_ORIGIN_FUNC": fails}}}
+    assert ask("PUT", APP).has_header(ORIGIN)
+    error, refusal = [record for record in caplog.records if record.name == LOGGER]
+    assert error.getMessage() == (
+        "ALLOW_ORIGIN_FUNC of the CORS policy 'default' failed; the origin would be refused by its "
+        "REPORT_ONLY."
+    )
+    assert "would be refused: nothing in" in refusal.getMessage()
+
+
+# -- Decorators -----------------------------------------------------------------------------------
+
+
+@cors_policy(allow_origins=[STRANGER])
+def partner(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@cors_policy(allow_origins=["*"])
+def anyone(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@cors_policy(max_age=60)
+def cached(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+@cors_policy(report_only={"ALLOW_ORIGINS": [STRANGER]})
+def rehearsed(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+class OnePart(View):
+    """Its methods have one policy; what is rehearsed on one of them makes them no two."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    @cors_policy(report_only={"ALLOW_METHODS": ["GET"]})
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+
+class TwoParts(View):
+    """Settings' own list, written out in a decorator, is another one: rows do not add to it."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    @cors_policy(allow_origins=[APP])
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+
+urlpatterns = [
+    path("hello/", hello),
+    path("partner/", partner),
+    path("any/", anyone),
+    path("cached/", cached),
+    path("rehearsed/", rehearsed),
+    path("one/", OnePart.as_view()),
+    path("two/", TwoParts.as_view()),
+]
+
+
+@pytest.fixture
+def decorated(settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+
+
+@pytest.mark.usefixtures("decorated")
+@pytest.mark.parametrize(
+    ("path", "origin", "why"),
+    [
+        ("/partner/", STRANGER, None),  # what the decorator says stays as it is after the switch
+        (
+            "/partner/",
+            APP,
+            "is refused: nothing in @cors_policy(allow_origins=['https://stranger.example']) on "
+            "tests.test_notes.partner: allow_origins comes near it. ",
+        ),
+        ("/cached/", APP, None),
+        (
+            "/cached/",
+            f"{APP}:1",
+            f"would be refused: {REHEARSAL}['ALLOW_ORIGINS'][0] is '{APP}', port 443 instead of 1",
+        ),
+        ("/rehearsed/", STRANGER, None),
+        (
+            "/rehearsed/",
+            APP,
+            "would be refused: nothing in @cors_policy(report_only={'ALLOW_ORIGINS': "
+            "['https://stranger.example']}) on tests.test_notes.rehearsed: "
+            "report_only['ALLOW_ORIGINS'] comes near it. ",
+        ),
+    ],
+)
+def test_decorated_views_in_rehearsal(
+    send: Send, logged: Logged, settings: Any, path: str, origin: str, why: str | None
+) -> None:
+    settings.CORS_POLICIES = {"default": {**ANY, "REPORT_ONLY": ONE}}
+    send("GET", origin, path)
+    preflight(send, origin, "GET", path=path)
+    said = logged()
+    assert len(said) == (why is not None)
+    assert all(str(why) in line for line in said)
+
+
+@pytest.mark.usefixtures("decorated")
+def test_a_rehearsal_splits_no_view(send: Send, settings: Any) -> None:
+    settings.CORS_POLICIES = {"default": ONE}
+    assert preflight(send, APP, path="/one/")[MAX_AGE] == "3600"
+    assert preflight(send, APP, "GET", path="/one/")[MAX_AGE] == "3600"
+    # Two policies of one URL are cached for none of them.
+    assert preflight(send, APP, path="/two/")[MAX_AGE] == "0"
+
+
+@pytest.mark.usefixtures("decorated")
+def test_a_rehearsal_that_a_decorator_makes_wrong_changes_no_answer(
+    send: Send, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    # Any origin may read /any/, and never with credentials, which settings rehearse.
+    rehearsal = {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True}
+    settings.CORS_POLICIES = {"default": {**ONE, "REPORT_ONLY": rehearsal}}
+    assert preflight(send, STRANGER, path="/any/")[ORIGIN] == "*"
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "is not rehearsed: " in record.getMessage()
+    assert "credentials are allowed: it could act as your users" in record.getMessage()
+
+
+# -- The promise ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(
+    params=[
+        {},
+        {"ALLOW_ORIGINS": ["*"], "MAX_AGE": 1, "EXPOSE_HEADERS": ["*"], "ALLOW_METHODS": ["*"]},
+        {
+            "ALLOW_ORIGINS": ["https://*.example.com", "https://stranger.example"],
+            "ALLOW_CREDENTIALS": True,
+            "ALLOW_HEADERS": ["*"],
+            "ALLOW_METHODS": [],
+            "ALLOW_PRIVATE_NETWORK": True,
+            "VARY": ["x-rehearsed"],
+        },
+        {"ALLOW_ORIGIN_FUNC": fails},
+    ],
+    ids=["nobody", "anybody", "credentials", "failing"],
+)
+def rehearsal(request: pytest.FixtureRequest) -> Any:
+    return request.param
+
+
+@pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume synchronous iterators")
+@pytest.mark.parametrize("case", wire.CASES, ids=lambda case: case.name)
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+async def test_a_rehearsal_changes_no_answer(
+    settings: Any,
+    caplog: pytest.LogCaptureFixture,
+    listener: Listener,
+    rehearsal: Any,
+    case: Case,
+    is_async: bool,
+) -> None:
+    caplog.set_level(logging.INFO, logger=LOGGER)
+    settings.MIDDLEWARE = wire.MIDDLEWARE
+
+    async def answer() -> Any:
+        seen = await wire.send_async(case) if is_async else wire.send_sync(case)
+        return seen.status, seen.headers, seen.body
+
+    settings.CORS_POLICIES = case.policies
+    without = await answer()
+    settings.CORS_POLICIES = {
+        alias: {**policy, "REPORT_ONLY": rehearsal} for alias, policy in case.policies.items()
+    }
+    assert await answer() == without
