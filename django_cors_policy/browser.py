@@ -126,6 +126,7 @@ WILDCARD_WITH_CREDENTIALS = "wildcard-with-credentials"
 CREDENTIALS = "credentials"
 METHOD = "method"
 HEADER = "header"
+REDIRECTS = "redirects"
 
 
 def check_response(call: Call, headers: Mapping[str, str]) -> Failure | None:

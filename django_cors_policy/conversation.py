@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
@@ -56,6 +57,9 @@ PLAYED = (
 REDIRECTS = (301, 302, 303, 307, 308)
 # https://fetch.spec.whatwg.org/#request-body-header-name
 BODY_HEADERS = ("content-encoding", "content-language", "content-location", "content-type")
+
+# https://fetch.spec.whatwg.org/#http-redirect-fetch, step 7
+MOST_REDIRECTS = 20
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
 
@@ -230,6 +234,8 @@ class Step:
                 return f"{fetch.ALLOW_METHODS} has no {self.failure.what}."
             case browser.HEADER:
                 return f"{fetch.ALLOW_HEADERS} has no {self.failure.what}."
+            case browser.REDIRECTS:
+                return f"More than {MOST_REDIRECTS} redirects."
         return f"The preflight's status is {self.response.status_code}, and not ok."
 
 
@@ -238,16 +244,17 @@ def play(call: Call, target: Target) -> Iterator[Step]:
 
     https://fetch.spec.whatwg.org/#http-fetch
     """
-    # What is played here redirects to https, www, a language or a slash, each once.
-    while True:
+    for redirects in itertools.count():
         if call.is_preflighted:
             step = _ask("preflight", call, target)
             yield step
             if step.failure is not None:
                 return
         step = _ask("request", call, target)
-        yield step
         location = step.location
+        if location is not None and step.failure is None and redirects >= MOST_REDIRECTS:
+            step.failure = browser.Failure(browser.REDIRECTS)
+        yield step
         if step.failure is not None or location is None:
             return
         call = _redirected(call, target, location, step.response.status_code)
@@ -320,8 +327,12 @@ def _build_request(target: Target, method: str, headers: Mapping[str, str]) -> W
         "wsgi.url_scheme": target.scheme,
         "wsgi.input": io.BytesIO(),
     }
+    # A proxy takes it from whoever sends it, and says itself how it was asked.
+    of_proxy = (settings.SECURE_PROXY_SSL_HEADER or ("",))[0]
     for name, value in headers.items():
         key = name.upper().replace("-", "_")
+        if f"HTTP_{key}" == of_proxy:
+            continue
         if key == "CONTENT_TYPE":
             # Without parameters, which Django would parse.
             environ[key] = value.partition(";")[0]

@@ -87,6 +87,9 @@ def find_cause(steps: Sequence[Step]) -> Finding | None:
             "end: a redirect to it would lose the body."
         )
         return Finding("append-slash", text, (_call_instead(last.target.with_slash),))
+    if last.failure is not None and last.failure.step == browser.REDIRECTS:
+        text = f"{first.target.url} is redirected again and again, and browsers give up."
+        return Finding("redirect-loop", text)
     if redirect is not None and _is_in_the_way(redirect, first, last):
         return _redirect(redirect)
     if not is_blocked:

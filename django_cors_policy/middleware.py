@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import Any
+from urllib.parse import quote
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.conf import settings
@@ -29,6 +30,8 @@ from .resolution import rule_actual, rule_preflight
 
 logger = logging.getLogger("django_cors_policy")
 
+# What a refused preflight's body may hold of a stranger's method and path.
+LONGEST_COMMAND = 300
 FUNC_FAILED = "ALLOW_ORIGIN_FUNC of the CORS policy %r failed; the origin %s."
 
 
@@ -98,7 +101,11 @@ def wrap(
             grant = policy.judge(origin)
             if grant is None and (policy.allow_origin_func or sources.source):
                 grant = _ask_others(policy, origin, request)
-            if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
+            if (
+                (grant is None or policy.rehearsal)
+                and (audience.log or audience.recorder)
+                and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
+            ):
                 tried = _judge(policy.rehearsal, origin, request)
                 note_actual(request, path, ruling, origin, grant, tried, audience)
         _add_headers(response, policy, grant, origin)
@@ -151,7 +158,11 @@ def awrap(
             grant = policy.judge(origin)
             if grant is None and (policy.allow_origin_func or sources.source):
                 grant = await _aask_others(policy, origin, request)
-            if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
+            if (
+                (grant is None or policy.rehearsal)
+                and (audience.log or audience.recorder)
+                and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
+            ):
                 tried = await _ajudge(policy.rehearsal, origin, request)
                 note_actual(request, path, ruling, origin, grant, tried, audience)
         _add_headers(response, policy, grant, origin)
@@ -198,9 +209,16 @@ def _explain_shortly(request: HttpRequest, ruling: Ruling, origin: str) -> str:
         f"The policy is {policy.alias!r}, because of {ruling.reason}.",
     ]
     method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
-    words = shlex.join((origin, method[:20], request.path_info[:200]))
-    # Somebody may paste it, so nothing in it breaks a line, hides, or is taken for an option.
-    if split_origin(origin) is not None and words.isprintable() and not method.startswith("-"):
+    path = quote(request.path, safe="/:@!$&'()*+,;=~", errors="replace")
+    # Somebody may paste it: nothing in it is cut, breaks a line, or is taken for something else.
+    if (
+        split_origin(origin) is not None
+        and fetch.is_token(method)
+        and not method.startswith("-")
+        and not path.startswith("//")
+        and len(method) + len(path) <= LONGEST_COMMAND
+    ):
+        words = shlex.join((origin, method, path))
         lines.append(f"More: python manage.py cors_explain {words}")
     return "".join(f"{line}\n" for line in lines)
 

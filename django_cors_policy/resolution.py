@@ -70,8 +70,9 @@ def rule_actual(
     if request.resolver_match is not None:
         if decorators.in_use:
             ruling = rule_view(book, request.resolver_match.func, request.method or "")
-    # A 404 without a view is most likely Django's, which has looked for one already.
-    elif status_code != 404 and _has_decorated_views(request):
+    # A 404 without a view is most likely Django's, which has looked for one already. Only where
+    # another origin asks is it worth looking again.
+    elif (status_code != 404 or "HTTP_ORIGIN" in request.META) and _has_decorated_views(request):
         view = _resolve_again(_urlconf_of(request), path, language_of(request))
         if view is not None:
             ruling = rule_view(book, view, request.method or "")
@@ -117,10 +118,11 @@ def derive_policy(
         config = {**base.config, **declaration.overrides}
         # Paths are the settings' way to a policy; a decorator has found its view already.
         config.pop("PATHS", None)
-        if "REPORT_ONLY" not in declaration.overrides and base.rehearsal is not None:
+        if not rehearses:
+            config["REPORT_ONLY"] = None
+        elif "REPORT_ONLY" not in declaration.overrides and base.rehearsal is not None:
             # What the view would have if settings' rehearsal were in force.
-            rehearsal = {**base.rehearsal.config, **declaration.overrides}
-            config["REPORT_ONLY"] = rehearsal if rehearses else None
+            config["REPORT_ONLY"] = {**base.rehearsal.config, **declaration.overrides}
         # Replaced origins replace the database's too.
         takes_rows = "ALLOW_ORIGINS" not in declaration.overrides
         book.derived[declaration, rehearses] = compile_policy(

@@ -19,6 +19,16 @@ class Unauthorized:
         return HttpResponse("Who are you?", status=401)
 
 
+class Hides:
+    """Says of everything that it is not there, as some do to strangers."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse("Nothing here.", status=404)
+
+
 class RewritesPath:
     """Strips a prefix, as a gateway's middleware might."""
 

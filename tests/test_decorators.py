@@ -359,13 +359,20 @@ class TestResolution:
         assert response.status_code == 401
         assert "Access-Control-Allow-Origin" not in response
 
-    def test_a_path_without_a_view_is_not_searched_again(
+    def test_a_path_without_a_view_is_not_searched_again_for_the_page_itself(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(resolution, "_resolve_again", None)
         response = Client().get("/nothing-here/", headers={"origin": APP})
         assert response.status_code == 404
         assert response["Access-Control-Allow-Origin"] == APP
+        monkeypatch.setattr(resolution, "_resolve_again", None)
+        assert Client().get("/nothing-here/").status_code == 404
+
+    def test_a_404_of_an_inner_middleware_follows_the_view(self, settings: Any) -> None:
+        settings.MIDDLEWARE += ["tests.middleware.Hides"]
+        response = Client().get("/same-origin/", headers={"origin": APP})
+        assert response.status_code == 404
+        assert "Access-Control-Allow-Origin" not in response
 
     def test_an_answer_of_an_inner_middleware_follows_the_view(self, settings: Any) -> None:
         settings.MIDDLEWARE += ["tests.middleware.Unauthorized"]

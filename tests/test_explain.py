@@ -29,7 +29,7 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from django_cors_policy import refusals, sources
+from django_cors_policy import conversation, refusals, sources
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
 from django_cors_policy.allowlist.snapshot import allowlist
 from django_cors_policy.conf import compile_book
@@ -817,3 +817,18 @@ class TestAsAVisitor:
 
         assert asyncio.run(ask()).is_allowed
         assert explain("https://partner.example", "PUT", "/plain/").is_allowed
+
+
+def test_redirects_without_end(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server is asked as behind a proxy, whatever the script claims to be one."""
+    settings.MIDDLEWARE = [OURS, SECURITY, COMMON]
+    settings.SECURE_SSL_REDIRECT = True
+    settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "ALLOW_HEADERS": ["*"]}}
+    url = "https://b.example/plain/"
+    assert explain(APP, "GET", url, headers=["x-forwarded-proto"]).is_allowed
+    monkeypatch.setattr(conversation, "MOST_REDIRECTS", 0)
+    explanation = explain(APP, "GET", "https://b.example/plain")
+    assert [cause.code for cause in explanation.causes] == ["redirect-loop"]
+    assert explanation.exchanges[-1].failure == "More than 0 redirects."
+    assert not explanation.may_read

@@ -343,11 +343,26 @@ def test_the_command_in_the_body_can_be_pasted(send: Send, settings: Any) -> Non
     client = Client()
     headers = {"origin": STRANGER, "access-control-request-method": "PUT"}
     body = client.options("/a b/$(x)/", headers=headers).content.decode()
-    assert f"cors_explain {STRANGER} PUT '/a b/$(x)/'\n" in body
-    for hostile in ("/%0Arm/", "/%E2%80%AE/"):
-        body = client.options(hostile, headers=headers).content.decode()
-        assert "cors_explain" not in body
+    assert f"cors_explain {STRANGER} PUT '/a%20b/$(x)/'\n" in body
+    for path_ in ("/%0Arm/", "/%E2%80%AE/", "/x%2520y%3F"):
+        body = client.options(path_, headers=headers).content.decode()
+        assert f"cors_explain {STRANGER} PUT {path_}\n" in body
         assert all(line.isprintable() for line in body.splitlines())
+    for hostile in ("/" + "x" * 300, "//elsewhere.example/"):
+        body = client.options("/", headers=headers, PATH_INFO=hostile).content.decode()
+        assert "Preflight refused" in body
+        assert "cors_explain" not in body
+    for method in ("", "--help", "P\u202eT"):
+        asked = {**headers, "access-control-request-method": method}
+        assert "cors_explain" not in client.options("/", headers=asked).content.decode()
+
+
+def test_what_a_view_lets_through_itself_is_not_refused(
+    send: Send, logged: Logged, listener: Listener
+) -> None:
+    assert send("GET", STRANGER, "/own-headers/").has_header(ORIGIN)
+    assert logged() == []
+    assert listener.heard == []
 
 
 # -- Rehearsals -----------------------------------------------------------------------------------
@@ -612,6 +627,11 @@ def anyone(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
 
 
+@cors_policy(report_only={"ALLOW_ORIGIN_FUNC": "no.such.func"})
+def no_such_func(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
 @cors_policy(max_age=60)
 def cached(request: HttpRequest) -> HttpResponse:
     return HttpResponse()
@@ -648,6 +668,7 @@ urlpatterns = [
     path("hello/", hello),
     path("partner/", partner),
     path("any/", anyone),
+    path("no-such-func/", no_such_func),
     path("cached/", cached),
     path("rehearsed/", rehearsed),
     path("one/", OnePart.as_view()),
@@ -705,6 +726,16 @@ def test_a_rehearsal_splits_no_view(send: Send, settings: Any) -> None:
     assert preflight(send, APP, "GET", path="/one/")[MAX_AGE] == "3600"
     # Two policies of one URL are cached for none of them.
     assert preflight(send, APP, path="/two/")[MAX_AGE] == "0"
+
+
+@pytest.mark.usefixtures("decorated")
+def test_a_decorators_own_rehearsal_that_is_wrong_changes_no_answer(
+    send: Send, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.CORS_POLICIES = {"default": ONE}
+    assert preflight(send, APP, path="/no-such-func/")[ORIGIN] == APP
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert "is not rehearsed: " in record.getMessage()
 
 
 @pytest.mark.usefixtures("decorated")

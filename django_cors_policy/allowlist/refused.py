@@ -83,6 +83,7 @@ class Recorder:
         self._failure = ""
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
+        self._start_after = 0.0
 
     def reset(self) -> None:
         """Forget everything, as if the process had just begun. For tests."""
@@ -107,7 +108,7 @@ class Recorder:
             else:
                 return
             self._waiting[key] = tally
-        if self._thread is None:
+        if self._thread is None and now >= self._start_after:
             self._start_thread()
 
     def _start_thread(self) -> None:
@@ -117,18 +118,22 @@ class Recorder:
             self._thread = threading.Thread(
                 target=self._run, name="django_cors_policy.allowlist.refused", daemon=True
             )
-            # No threads, or no more of them: then nothing is written.
-            with contextlib.suppress(RuntimeError):
+            try:
                 self._thread.start()
+            except RuntimeError:  # no more threads, for now
+                self._thread = None
+                self._start_after = time.time() + FLUSH_SECONDS
 
     def _run(self) -> None:
         me, wake = threading.current_thread(), self._wake
         pause: float = FLUSH_SECONDS
         while self._thread is me:
+            has_worked = self.flush()
             try:
-                has_worked = self.flush()
-            finally:
                 connections.close_all()  # none stays open while nothing happens
+            except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
+                self._note_failure(error)
+                has_worked = False
             pause = FLUSH_SECONDS if has_worked else min(2 * pause, LONGEST_RETRY_SECONDS)
             wake.wait(pause)
 

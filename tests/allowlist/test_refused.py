@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection, connections
+from django.db import InterfaceError, connection, connections
 from django.test import AsyncClient, Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -585,11 +586,39 @@ class TestThread:
         def refuse(thread: threading.Thread) -> None:
             raise RuntimeError("can't start new thread")
 
+        start = threading.Thread.start
         monkeypatch.setattr(threading.Thread, "start", refuse)
         recorder.record(refusal())
         recorder.record(refusal())
         assert recorder.flush()
         assert counts() == {ORIGIN: 2}
+        # Later there may be one.
+        assert recorder._thread is None
+        monkeypatch.setattr(threading.Thread, "start", start)
+        monkeypatch.setattr(recorder, "flush", lambda: True)
+        recorder.record(refusal())
+        assert recorder._thread is None
+        recorder._start_after = 0.0
+        recorder.record(refusal())
+        assert recorder._thread is not None
+
+    def test_a_connection_that_cannot_be_closed(
+        self, threaded: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        closed: list[bool] = []
+
+        def close() -> None:
+            closed.append(True)
+            if len(closed) == 1:
+                raise InterfaceError("connection already closed")
+
+        monkeypatch.setattr(refused.connections, "close_all", close)
+        monkeypatch.setattr(threaded, "flush", lambda: True)
+        monkeypatch.setattr(threaded._wake, "wait", lambda pause: time.sleep(0.01))
+        threaded.record(refusal())
+        wait_until(lambda: len(closed) > 1)
+        assert "InterfaceError" in caplog.text
+        threaded.reset()
 
 
 FORKING = """
