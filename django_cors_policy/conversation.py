@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote_to_bytes, urljoin, urlsplit
@@ -244,7 +243,8 @@ def play(call: Call, target: Target) -> Iterator[Step]:
 
     https://fetch.spec.whatwg.org/#http-fetch
     """
-    for redirects in itertools.count():
+    redirects = 0
+    while True:
         if call.is_preflighted:
             step = _ask("preflight", call, target)
             yield step
@@ -259,6 +259,7 @@ def play(call: Call, target: Target) -> Iterator[Step]:
             return
         call = _redirected(call, target, location, step.response.status_code)
         target = location
+        redirects += 1
 
 
 def _redirected(call: Call, target: Target, location: Target, status: int) -> Call:

@@ -29,7 +29,8 @@ _HEADER_LIST = re.compile(rf"{fetch.TOKEN}(?:[ \t]?,[ \t]?{fetch.TOKEN})*")
 class Writable(Protocol):
     """What headers are written on: a dictionary, or those of Django's responses."""
 
-    def __setitem__(self, name: str, value: str, /) -> None: ...
+    def __setitem__(self, name: str, value: str, /) -> None:
+        """Set the header ``name``."""
 
 
 def answer_preflight(

@@ -66,16 +66,14 @@ def rule_actual(
     ``path`` is ``path_info`` as it came, which a middleware may have rewritten since. The view is
     the one that Django chose; only where a middleware answered first is the path resolved here.
     """
-    ruling: Ruling | None = None
+    view: AnyView | None = None
     if request.resolver_match is not None:
-        if decorators.in_use:
-            ruling = rule_view(book, request.resolver_match.func, request.method or "")
+        view = request.resolver_match.func if decorators.in_use else None
     # A 404 without a view is most likely Django's, which has looked for one already. Only where
     # another origin asks is it worth looking again.
     elif (status_code != 404 or "HTTP_ORIGIN" in request.META) and _has_decorated_views(request):
         view = _resolve_again(_urlconf_of(request), path, language_of(request))
-        if view is not None:
-            ruling = rule_view(book, view, request.method or "")
+    ruling = rule_view(book, view, request.method or "") if view is not None else None
     return ruling or book.rule_path(path)
 
 

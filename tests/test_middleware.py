@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import AsyncClient, Client, RequestFactory
 from django.utils.cache import patch_vary_headers
 
+from django_cors_policy import decorators
 from django_cors_policy.middleware import CorsPolicyMiddleware
 
 from .wire import APP, CREDENTIALS, ORIGIN, STRANGER, VARY
@@ -438,3 +439,24 @@ def test_vary_is_merged_as_django_does(vary: str) -> None:
     for _ in range(2):  # worked out once, and remembered
         response = middleware(RequestFactory().get("/"))
         assert response["Vary"] == expected["Vary"]
+
+
+# -- What most requests take ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [(APP, True), (STRANGER, False)])
+def test_one_policy_and_no_decorators(
+    send: Send, monkeypatch: pytest.MonkeyPatch, origin: str, allowed: bool
+) -> None:
+    """Nothing has to be looked up then. (This process has imported decorated views.)"""
+    monkeypatch.setattr(decorators, "in_use", False)
+    response = send("GET", "/hello/", {"Origin": origin})
+    assert response.has_header(ORIGIN) == allowed
+    assert response[VARY] == "Origin"
+
+
+def test_credentials_beside_a_views_own_origin_are_its_own() -> None:
+    headers = {ORIGIN: "https://own.example", CREDENTIALS: "true"}
+    middleware = CorsPolicyMiddleware(lambda request: HttpResponse(headers=headers))
+    response = middleware(RequestFactory().get("/hello/", headers={"origin": APP}))
+    assert (response[ORIGIN], response[CREDENTIALS]) == ("https://own.example", "true")

@@ -349,8 +349,6 @@ class Allowlist:
         """
         from .states import rows_about
 
-        if policy.rows_alias is None:
-            return []
         try:
             return rows_about(policy, origin)
         except Error as error:
