@@ -23,7 +23,7 @@ from .inspection import name_of
 from .origins import Entry, split_origin
 from .policy import DEFAULTS, LISTS, Place, Policy, compile_policy, parse_entry
 from .sites import is_loopback, registrable_domain
-from .sources import Row
+from .sources import Row, UnreadableRows
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 OMIT = 'credentials: "omit"'
@@ -44,11 +44,14 @@ class Fix:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that blocks, or that may surprise. ``code`` is its name for scripts."""
+    """One thing that blocks, or that may surprise. ``code`` is its name for scripts, ``row`` the
+    primary key of the row that it is about.
+    """
 
     code: str
     text: str
     fixes: tuple[Fix, ...] = ()
+    row: int | None = None
 
 
 # --- What blocks ----------------------------------------------------------------------------------
@@ -225,7 +228,7 @@ def _credentials(policy: Policy, call: Call) -> Finding:
     if row is not None:
         text = f"The script asks with credentials, and row {row.key} allows none."
         line = _cors_origins("add", row.entry, policy, "--credentials", "--update")
-        return Finding("row-credentials", text, (Fix("shell", (line,)),))
+        return Finding("row-credentials", text, (Fix("shell", (line,)),), row.key)
     text = "The script asks with credentials, and they are never granted to 'null'."
     return Finding("null", text, (omit,))
 
@@ -281,43 +284,47 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
     dead = next((row for row in rows if row.allows and not row.is_live), None)
     if dead is not None:
         text = f"The origin is not allowed: row {dead.key}, {dead.entry!r}, does not count: "
-        return Finding("row", f"{text}{dead.state}.", (_revive(dead, policy, origin),))
+        fix = _revive(dead, policy, origin)
+        return Finding("row", f"{text}{dead.state}.", (fix,), dead.key)
     change = {"ALLOW_ORIGINS": [*_in_force(policy, "ALLOW_ORIGINS"), origin]}
     fixes = _fixes(policy, change)
     takes_rows = policy.rows_alias is not None and sources.source is not None
     if takes_rows and origin != fetch.NULL and all(fix.where == "settings" for fix in fixes):
         fixes = (*fixes, Fix("shell", (_cors_origins("add", origin, policy),)))
     code = "null" if origin == fetch.NULL else "origin"
-    text = f"The origin {origin!r} is not allowed: {_why_refused(ruling, rows, step)}."
-    return Finding(code, text, fixes)
+    why, row = _why_refused(ruling, rows, step)
+    return Finding(code, f"The origin {origin!r} is not allowed: {why}.", fixes, row)
 
 
-def _why_refused(ruling: Ruling, rows: Sequence[Row], step: Step) -> str:
+def _why_refused(ruling: Ruling, rows: Sequence[Row], step: Step) -> tuple[str, int | None]:
+    """The reason, and the primary key of the row that it names."""
     policy, origin = ruling.policy, step.call.origin
     if origin == fetch.NULL:
-        return (
+        why = (
             "the page has no origin of its own, as a file, a sandboxed frame, or after a redirect "
             "from another origin"
         )
+        return why, None
     near = reasons.nearest(policy, origin)
     for alias, other in policy_book().policies.items():
         # One for everybody is meant for something else.
         if other.judge(origin) is not None and (near is None or not other.any_origin):
-            return (
+            why = (
                 f"{Place(alias)} allows it, but what governs {step.path} is {policy.alias!r}, "
                 f"because of {ruling.reason}"
             )
+            return why, None
     if near is None:
         entries = [(row, entry) for row in rows if (entry := _read(row.entry)) is not None]
         found = reasons.compare([entry for _, entry in entries], origin)
         if found is not None:
             index, difference = found
             row, _ = entries[index]
-            return f"row {row.key} is {row.entry!r}, {difference}"
+            return f"row {row.key} is {row.entry!r}, {difference}", row.key
     why = reasons.why_refused(policy, origin)
     if policy.allow_origin_func is not None:
         why += f", and {_owned(policy, 'ALLOW_ORIGIN_FUNC')} did not allow it"
-    return why
+    return why, None
 
 
 def _revive(row: Row, policy: Policy, origin: str) -> Fix:
@@ -341,7 +348,17 @@ def _cors_origins(what: str, origin: str, policy: Policy, *options: str) -> str:
 
 
 def rows_for(policy: Policy, origin: str) -> Sequence[Row]:
-    """The rows of the allowlist that cover ``origin`` or come near; none where no row counts."""
+    """The rows of the allowlist that cover ``origin`` or come near; none where no row counts.
+
+    Also none while they cannot be read; a note says so.
+    """
+    try:
+        return _read_rows(policy, origin)
+    except UnreadableRows:
+        return ()
+
+
+def _read_rows(policy: Policy, origin: str) -> Sequence[Row]:
     if sources.source is None or policy.rows_alias is None:
         return ()
     return sources.source.rows(policy, origin)
@@ -368,6 +385,8 @@ def find_notes(
         yield from _about_answer(steps, is_allowed=is_allowed)
         yield from _about_csrf(call, steps[-1].match)
         yield from _about_reading(steps[-1], reads)
+    if steps:
+        yield from _about_rows(steps[-1])
     yield from _about_middleware(steps)
 
 
@@ -469,6 +488,19 @@ def _about_reading(step: Step, reads: Iterable[str]) -> Iterator[Finding]:
     )
     change = {key: [*_in_force(policy, key), *missing]}
     yield Finding("expose", text, _fixes(policy, change))
+
+
+def _about_rows(step: Step) -> Iterator[Finding]:
+    if step.ruling is None:
+        return
+    try:
+        _read_rows(step.ruling.policy, step.call.origin)
+    except UnreadableRows:
+        text = (
+            "The allowlist's rows cannot be read from the database, so they are left out here. Run "
+            "migrate if you have not; the log of the server has the error."
+        )
+        yield Finding("rows-unreadable", text)
 
 
 def _about_middleware(steps: Sequence[Step]) -> Iterator[Finding]:

@@ -26,6 +26,10 @@ class Row(NamedTuple):
     code: str = ""
 
 
+class UnreadableRows(Exception):
+    """The source cannot be asked now: its database is down, say, or has no such table."""
+
+
 class OriginSource(Protocol):
     """Asked about origins that no policy's settings allow.
 
@@ -51,7 +55,10 @@ class OriginSource(Protocol):
         """What ``origin`` is granted, None if nothing. Never waits."""
 
     def rows(self, policy: Policy, origin: str) -> Sequence[Row]:
-        """The rows that cover ``origin`` or come near, read anew: for people, not for requests."""
+        """The rows that cover ``origin`` or come near, read anew: for people, not for requests.
+
+        Raises ``UnreadableRows``.
+        """
 
 
 source: OriginSource | None = None

@@ -65,7 +65,6 @@ from .states import (
     with_state,
 )
 from .tester import (
-    UnreadableRows,
     call_by,
     deciding_row,
     new_row,
@@ -474,15 +473,12 @@ class AllowedOriginAdmin(_OriginAdmin):
     def _tell_of(self, request: HttpRequest, explanation: Explanation) -> dict[str, Any]:
         """What the page shows of a result: all that is told, and where to go from there."""
         buttons = []
-        try:
-            deciding = deciding_row(explanation)
-        except UnreadableRows:
-            return {**tell(explanation), "rows_are_unreadable": True}
-        row = self.get_object(request, str(deciding.key)) if deciding is not None else None
+        key = deciding_row(explanation)
+        row = self.get_object(request, str(key)) if key is not None else None
         if row is not None and self.has_view_or_change_permission(request, row):
             text = _("Open row %(key)s, %(row)s") % {"key": row.pk, "row": shown(row.origin)}
             buttons.append((text, self.url_of("change", row.pk)))
-        new = new_row(explanation, deciding)
+        new = new_row(explanation, row)
         if new is not None and self.has_add_permission(request):
             text = _("Allow %(origin)s, by a row") % {"origin": shown(new["origin"])}
             buttons.append((text, f"{self.url_of('add')}?{urlencode(new)}"))

@@ -345,15 +345,14 @@ class Allowlist:
     def rows(self, policy: Policy, origin: str) -> list[sources.Row]:
         """The rows that cover ``origin``, the one that decides first, and those that come near.
 
-        None while the database cannot be asked, which the log says.
+        Raises ``UnreadableRows`` while the database cannot be asked.
         """
         from .states import rows_about
 
         try:
             return rows_about(policy, origin)
         except Error as error:
-            self._note_failure(error)
-            return []
+            raise sources.UnreadableRows from error
 
     # -- How it stays fresh.
 

@@ -11,17 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from django.db import Error
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.explain import Explanation, Finding, Fix
-from django_cors_policy.sources import Row
 
 from .models import AllowedOrigin, RefusedOrigin, parse_row
-from .states import known_policies, rows_about, samples
+from .states import samples
 
 # Of each ``Fix.where``: what stands above its lines.
 WHERE = {
@@ -179,35 +177,20 @@ def _lines(line: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 # --- The rows ------------------------------------------------------------------------------------
 
 
-class UnreadableRows(Exception):
-    """The database does not answer, or has no such table."""
+def deciding_row(explanation: Explanation) -> int | None:
+    """The primary key of the row that allows the origin, or would with a change."""
+    rows = (explanation.row, *(cause.row for cause in explanation.causes))
+    return next((row for row in rows if row is not None), None)
 
 
-def deciding_row(explanation: Explanation) -> Row | None:
-    """The row that allows the origin, or would if it counted.
-
-    Raises ``UnreadableRows``, also where no row decides.
-    """
-    policy = known_policies().get(explanation.policy)
-    if policy is None:
-        return None
-    does_not_count = _has_cause("row", explanation)
-    try:
-        rows = rows_about(policy, explanation.call.origin)
-    except Error as error:
-        raise UnreadableRows from error
-    for row in rows:
-        if row.key == explanation.row or (does_not_count and row.allows and not row.is_live):
-            return row
-    return None
-
-
-def new_row(explanation: Explanation, deciding: Row | None) -> Mapping[str, str] | None:
+def new_row(explanation: Explanation, row: AllowedOrigin | None) -> Mapping[str, str] | None:
     """What the form for a new row is filled in with; None where no new row would help."""
     call = {"origin": explanation.call.origin, "policy": explanation.policy}
-    if deciding is not None:
+    if any(note.code == "rows-unreadable" for note in explanation.notes):
+        return None
+    if _has_cause("row", explanation):
         # A wildcard that does not count is left alone; a row for this origin alone will do.
-        helps = deciding.key != explanation.row and deciding.entry != call["origin"]
+        helps = row is not None and row.origin != call["origin"]
     else:
         helps = _has_cause("origin", explanation, where="shell")
     return call if helps else None

@@ -507,13 +507,13 @@ def test_no_table_is_told(admin: Client) -> None:
         cursor.execute(rename.format(table, f"{table}_away"))
     try:
         response = ask(admin, STRANGER)
-        assert "The rows of the allowlist cannot be read now" in text_of(response)
+        assert "The allowlist's rows cannot be read from the database" in text_of(response)
         assert response.context["explanation"].is_allowed is False
         assert buttons(response) == []
     finally:
         with connection.cursor() as cursor:
             cursor.execute(rename.format(f"{table}_away", table))
-    assert "cannot be read now" not in text_of(ask(admin, STRANGER))
+    assert "cannot be read" not in text_of(ask(admin, STRANGER))
 
 
 def test_nothing_that_is_sent_is_markup(admin: Client) -> None:

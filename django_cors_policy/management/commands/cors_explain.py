@@ -151,7 +151,7 @@ class Command(BaseCommand):
             self._tell_finding(note, INDENT)
 
     def _tell_finding(self, finding: Finding, indent: str = "") -> None:
-        self._prose(finding.text, indent)
+        self._prose(f"{finding.text}{_link(finding.row, ' ')}", indent)
         before: Fix | None = None
         for fix in finding.fixes:
             self._say()
@@ -173,7 +173,8 @@ class Command(BaseCommand):
             policy = f"{explanation.policy!r}, because of {explanation.because_of}"
             self._fact("policy", policy)
         if explanation.allowed_by:
-            self._fact("origin", f"allowed by {explanation.allowed_by}{_link(explanation.row)}")
+            link = _link(explanation.row, ", ")
+            self._fact("origin", f"allowed by {explanation.allowed_by}{link}")
         if explanation.exchanges:  # else the browser did not come so far as to think of one
             needed_for = " and ".join(explanation.preflight_needed_for)
             self._fact("preflight", f"needed for {needed_for}" if needed_for else "not needed")
@@ -260,15 +261,15 @@ def _conclusion(exchange: Exchange) -> str:
     return "The script gets the answer."
 
 
-def _link(row: int | None) -> str:
-    """Where the row is edited, if the admin has the allowlist."""
+def _link(row: int | None, before: str) -> str:
+    """Where the row is edited, if the admin has the allowlist, with what stands before it."""
     if row is None:
         return ""
     try:
         url = reverse("admin:cors_policy_allowlist_allowedorigin_change", args=[row])
     except NoReverseMatch:
         return ""
-    return f", {url}"
+    return f"{before}{url}"
 
 
 def _readable(explanation: Explanation) -> str:
