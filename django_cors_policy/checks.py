@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -17,15 +18,15 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from . import fetch, patterns
+from . import fetch, patterns, sources
 from .conf import DEFAULT_ALIAS, SETTING, PolicyBook, policy_book
-from .decorators import DecoratorPlace
+from .decorators import DecoratorPlace, Mark, all_marks
 from .exceptions import PolicyError, PolicyErrors, short_repr
-from .inspection import find_hidden_mark, walk_urls
+from .inspection import ViewInspection, walk_urls
 from .middleware import CorsPolicyMiddleware
 from .origins import Entry, OriginPattern
 from .policy import Place, Policy
-from .resolution import declarations, derive_policy
+from .resolution import declarations, derive_policy, rule_view
 from .sites import is_loopback, registrable_domain
 
 MIDDLEWARE = f"{CorsPolicyMiddleware.__module__}.{CorsPolicyMiddleware.__qualname__}"
@@ -106,20 +107,47 @@ def check_usefulness(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.urls)
 def check_views(**kwargs: Any) -> list[CheckMessage]:
-    """E019, E020 and W010, and the errors of policies that decorators make, each with its view."""
+    """E019, E020 and W015, and the errors of policies that decorators make, each with its view."""
     book = _book()
     if book is None or not hasattr(settings, "ROOT_URLCONF"):
         return []
     messages: list[CheckMessage] = []
-    for declaration, on in declarations():
+    for found in declarations():
+        if found.is_hidden:
+            messages.append(as_message(found.error()))
+            continue
         try:
-            derive_policy(book, declaration, on)
+            derive_policy(book, found.declaration, found.on)
         except PolicyErrors as refused:
             messages += map(as_message, refused.errors)
-    for route in walk_urls(get_resolver().url_patterns):
-        messages += _hidden_decorator(route.pattern.callback)
-    # A view may stand in the URLconf more than once.
+    messages += _reopened_methods(book)
+    # A view may be in the URLconf more than once.
     return list({str(message): message for message in messages}.values())
+
+
+@register(Tags.urls)
+def check_decorators(**kwargs: Any) -> list[CheckMessage]:
+    """W014: decorators that no URL of the project leads to."""
+    if not hasattr(settings, "ROOT_URLCONF"):
+        return []
+    in_use = set[Mark]().union(
+        *(
+            ViewInspection(route.pattern.callback).marks()
+            for route in walk_urls(get_resolver().url_patterns)
+        )
+    )
+    unused = {(mark.file, mark.line): mark for mark in all_marks() if mark not in in_use}
+    return [
+        _warning(
+            14,
+            f"{_shorten(file)}:{line}",
+            f"No URL leads to what {mark.declaration.name} decorates here, so it has no effect.",
+            "Decorate what the URLconf names. A framework's decorator that registers the function "
+            "below it, such as @router.get(...), goes above this one. If another URLconf leads to "
+            "the view (request.urlconf), silence this check.",
+        )
+        for (file, line), mark in unused.items()
+    ]
 
 
 @register(Tags.security, deploy=True)
@@ -134,13 +162,40 @@ def as_message(error: PolicyError) -> CheckMessage:
     )
 
 
-def _hidden_decorator(view: Any) -> Iterator[CheckMessage]:
-    if (hidden := find_hidden_mark(view)) is not None:
-        error = hidden.error()
-        if hidden.is_certain:
-            yield as_message(error)
-        else:
-            yield _warning(10, error.key, error.message, error.hint)
+def _shorten(file: str) -> str:
+    """The path of a file, from the current directory on if it is below that."""
+    path, here = Path(file), Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+def _reopened_methods(book: PolicyBook) -> Iterator[CheckMessage]:
+    """W015: methods that a class overrides, and so opens to origins that its parent had refused."""
+    for route in walk_urls(get_resolver().url_patterns):
+        view = route.pattern.callback
+        for overridden in ViewInspection(view).find_overridden():
+            ruling = rule_view(book, view, overridden.method) or book.rule_path(route.literal)
+            with contextlib.suppress(PolicyErrors):  # said already
+                before = derive_policy(book, overridden.declaration, overridden.on)
+                if ruling is not None and _is_wider(ruling.policy, before):
+                    yield _warning(
+                        15,
+                        overridden.by,
+                        f"The method overrides {overridden.on}, which has "
+                        f"{overridden.declaration.name}, and has no decorator itself. It is open "
+                        f"to other origins now, because of {ruling.reason}.",
+                        f"Write {overridden.declaration.name} above {overridden.by} too, or "
+                        "decorate its class.",
+                    )
+
+
+def _is_wider(policy: Policy, before: Policy) -> bool:
+    """Whether ``policy`` may allow an origin, or credentials, that ``before`` does not."""
+    origins = {*map(str, policy.origins)} - {*map(str, before.origins)}
+    takes_rows = sources.source is not None and policy.rows_alias not in (None, before.rows_alias)
+    asks_another = policy.allow_origin_func not in (None, before.allow_origin_func)
+    if not before.any_origin and (origins or takes_rows or asks_another):
+        return True
+    return policy.allow_credentials and not before.allow_credentials
 
 
 def _book() -> PolicyBook | None:
@@ -158,18 +213,19 @@ def _policies() -> Iterator[tuple[Place, Policy]]:
         return
     for alias, policy in book.policies.items():
         yield Place(alias), policy
-    for declaration, on in declarations() if hasattr(settings, "ROOT_URLCONF") else ():
-        if declaration.overrides:
+    for found in declarations() if hasattr(settings, "ROOT_URLCONF") else ():
+        declaration = found.declaration
+        if declaration.overrides and not found.is_hidden:
             with contextlib.suppress(PolicyErrors):  # check_views has said it
-                place = DecoratorPlace(declaration.alias, declaration.name, on)
-                yield place, derive_policy(book, declaration, on)
+                place = DecoratorPlace(declaration.alias, declaration.name, found.on)
+                yield place, derive_policy(book, declaration, found.on)
 
 
 def _idle_policies() -> Iterator[Warning]:
     book = _book()
     if book is None or not hasattr(settings, "ROOT_URLCONF"):
         return
-    named = {declaration.alias for declaration, _ in declarations()}
+    named = {found.declaration.alias for found in declarations()}
     for alias, policy in book.policies.items():
         if policy.paths is None and alias != DEFAULT_ALIAS and alias not in named:
             hint = f"Give it PATHS, decorate a view with @cors_policy({alias!r}), or delete it."

@@ -22,23 +22,31 @@ DEFAULT_ALIAS = "default"
 class Ruling:
     """The policy that governs a request, and why, in words that follow "because of".
 
-    ``is_split``: other methods of the same URL are governed by other policies.
+    ``others``: the policies of the URL's other methods where they differ, None for no policy.
+    Browsers keep the answer to a preflight for the URL and not for a method, so such an answer may
+    be kept only where all of them give the origin the same.
+
+    ``closed_because``: why no other origin is allowed here, although no policy says so, in a
+    sentence. Empty if the policy decides.
     """
 
     policy: Policy
     reason: str
-    is_split: bool = False
+    others: tuple[Policy | None, ...] = ()
+    closed_because: str = ""
 
 
 class PolicyBook:
     """All policies of a project, and which of them governs which path. Immutable.
 
-    ``derived`` keeps what decorators make of the policies, by what each decorator says.
+    ``derived`` keeps what decorators make of the policies, by what each decorator says; ``views``
+    what ``resolution`` has found out about views, by their ``id()``.
     """
 
     def __init__(self, policies: Mapping[str, Policy]) -> None:
         self.policies = policies
         self.derived: dict[object, Policy] = {}
+        self.views: dict[int, Any] = {}
         prefixes: dict[str, Ruling] = {}
         patterns: list[tuple[re.Pattern[str], Ruling]] = []
         for alias, policy in policies.items():

@@ -38,7 +38,7 @@ from . import browser, checks, fetch, reasons
 from .browser import Call, Failure
 from .conf import Ruling, policy_book
 from .exceptions import PolicyError
-from .inspection import methods_of
+from .inspection import ViewInspection
 from .middleware import wrap
 from .origins import DEFAULT_PORTS, split_origin
 from .refusals import Audience
@@ -361,8 +361,8 @@ def _build_server(step: Step, middleware: Sequence[str]) -> Handler:
             step.match = request.resolver_match = resolve(request.path_info)
         except Resolver404:
             return HttpResponseNotFound()
-        methods = methods_of(step.match.func)
-        if methods and request.method not in {*methods, "HEAD", "OPTIONS"}:
+        methods = ViewInspection(step.match.func).methods
+        if methods and request.method not in methods:
             return HttpResponseNotAllowed(methods)
         return HttpResponse()
 

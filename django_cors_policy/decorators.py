@@ -8,8 +8,11 @@ comes. Nothing is written on a function that was handed in: whoever else uses it
 from __future__ import annotations
 
 import functools
+import inspect
 import itertools
 import re
+import types
+import weakref
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -92,18 +95,21 @@ class Declaration:
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A declaration as it stands on one view. The later mark is the outer decorator.
+    """A declaration as it is written on one view. The later mark is the outer decorator.
 
     Each mark is an attribute of its own, because decorators copy the attributes of what they wrap:
     ``method_decorator`` even over those of the decorators that it applies. So none is lost, and the
-    order tells which one is outermost.
+    order tells which one is outermost. ``file`` and ``line`` are where the decorator is written.
     """
 
     declaration: Declaration
+    file: str
+    line: int
     order: int = field(default_factory=itertools.count(1).__next__)
 
     def put_on(self, view: Any) -> None:
         """Write the mark on ``view``, beside those that are there."""
+        _marks[self.order] = self
         name = f"_cors_policy_{self.order}"
         if isinstance(view, type):
             setattr(view, name, self)
@@ -113,10 +119,43 @@ class Mark:
             vars(view)[name] = self
 
 
-def marks_on(view: object) -> frozenset[Mark]:
-    """The marks that stand on ``view`` itself, not on its class or its parents."""
-    return frozenset(v for v in getattr(view, "__dict__", {}).values() if isinstance(v, Mark))
+# Every mark of this process that is still on a view.
+_marks: weakref.WeakValueDictionary[int, Mark] = weakref.WeakValueDictionary()
+# Django Ninja calls the function that @api.get was given, and not what a decorator above it makes.
+# The marks of that decorator, by the function.
+_above: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
 
+
+def all_marks() -> list[Mark]:
+    """Every mark in this process, in the order in which they were written."""
+    marks = [reference() for reference in _marks.valuerefs()]
+    return sorted((mark for mark in marks if mark is not None), key=lambda mark: mark.order)
+
+
+def marks_on(view: object) -> frozenset[Mark]:
+    """The marks that are on ``view`` itself, not on its class or its parents."""
+    return frozenset(v for v in list(attributes(view).values()) if type(v) is Mark)
+
+
+def marks_above(function: object) -> frozenset[Mark]:
+    """The marks that are written above the operation of Django Ninja that calls ``function``."""
+    return frozenset(_above.get(function, ()))
+
+
+def attributes(thing: object) -> Mapping[str, Any]:
+    """The attributes that ``thing`` itself has, as ``vars()`` shows them; empty if it has none."""
+    if issubclass(type(thing), type):
+        return type.__dict__["__dict__"].__get__(thing)  # type: ignore[no-any-return]
+    if type(thing) in _METHODS:
+        thing = thing.__func__  # type: ignore[attr-defined]
+    try:
+        found = object.__getattribute__(thing, "__dict__")
+    except Exception:  # noqa: BLE001 -- a foreign class may have a __dict__ that raises anything
+        return {}
+    return found if type(found) is dict else {}
+
+
+_METHODS = (types.MethodType, classmethod, staticmethod)
 
 # Whether any view of this process is decorated: where none is, no preflight has to be resolved.
 in_use = False
@@ -186,8 +225,9 @@ def _decorate(view: Any, declaration: Declaration) -> Any:
             hint = "Decorate the included views, or name the prefix in a policy's PATHS."
         raise PolicyErrors([PolicyError(view, "is no view", hint, id="E018", key=declaration.name)])
     in_use = True
+    mark = Mark(declaration, *_where_written())
     if isinstance(view, type):
-        Mark(declaration).put_on(view)
+        mark.put_on(view)
         return view
 
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -195,10 +235,25 @@ def _decorate(view: Any, declaration: Declaration) -> Any:
 
     functools.update_wrapper(wrapper, view)
     # After the update, which copies the inner decorators' marks.
-    Mark(declaration).put_on(wrapper)
+    mark.put_on(wrapper)
+    operation = attributes(view).get("_ninja_operation")
+    if operation is not None:
+        _above.setdefault(attributes(operation)["view_func"], set()).add(mark)
     if iscoroutinefunction(view) or iscoroutinefunction(type(view).__call__):
         markcoroutinefunction(wrapper)
     return wrapper
+
+
+def _where_written() -> tuple[str, int]:
+    """File and line of the decorator, as far as Python code has called it."""
+    frame = inspect.currentframe()
+    while frame is not None and frame.f_globals.get("__name__") in _DECORATING_MODULES:
+        frame = frame.f_back
+    return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+
+
+# What a decorator is applied by.
+_DECORATING_MODULES = (__name__, "django.utils.decorators", "ninja.decorators", "ninja.router")
 
 
 def _refuse_wrong_arguments(alias: Any, fields: Mapping[str, Any], name: str) -> None:

@@ -65,6 +65,11 @@ FORBIDDEN_REQUEST_HEADERS = frozenset(
     }
 )
 FORBIDDEN_REQUEST_HEADER_PREFIXES = ("proxy-", "sec-")
+# Headers by which some servers take another method than the request line says
+# (https://fetch.spec.whatwg.org/#forbidden-request-header, step 2).
+METHOD_OVERRIDE_HEADERS = frozenset(
+    {"x-http-method", "x-http-method-override", "x-method-override"}
+)
 # https://fetch.spec.whatwg.org/#cors-non-wildcard-request-header-name
 NON_WILDCARD_REQUEST_HEADER = "authorization"
 # https://fetch.spec.whatwg.org/#forbidden-response-header-name

@@ -272,14 +272,13 @@ def _headers(policy: Policy, call: Call) -> Finding:
 
 def _origin(ruling: Ruling, step: Step) -> Finding:
     policy, origin = ruling.policy, step.call.origin
-    if policy.alias == SAME_ORIGIN and ruling.reason.startswith(str(policy.place)):
+    if ruling.closed_because:
+        text = f"{ruling.closed_because} So it allows no other origin."
+        fix = Fix("shell", ("python manage.py check",))
+        return Finding("decorator", text, (fix,) if ruling.reason.startswith("@") else ())
+    if policy.alias == SAME_ORIGIN:
         text = f"{ruling.reason} keeps other origins out."
         return Finding("same-origin-only", text, (Fix("decorator", ("@cors_policy",)),))
-    if policy.alias == SAME_ORIGIN:
-        text = (
-            f"{ruling.reason} is wrong, and so allows no other origin. The system check says why."
-        )
-        return Finding("decorator", text, (Fix("shell", ("python manage.py check",)),))
     rows = rows_for(policy, origin)
     dead = next((row for row in rows if row.allows and not row.is_live), None)
     if dead is not None:

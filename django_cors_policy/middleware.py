@@ -6,7 +6,7 @@ import functools
 import inspect
 import logging
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any
 from urllib.parse import quote
@@ -78,6 +78,9 @@ def wrap(
             grant = policy.judge(origin)
             if grant is None:
                 grant = _ask_others(policy, origin, request)
+            if grant is not None and ruling.others:
+                others = [_judge(other, origin, request) for other in ruling.others]
+                grant = _limit(grant, ruling, others)
             if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
                 tried = _judge(policy.rehearsal, origin, request)
                 note_preflight(request, ruling, origin, grant, tried, audience)
@@ -135,6 +138,9 @@ def awrap(
             grant = policy.judge(origin)
             if grant is None:
                 grant = await _aask_others(policy, origin, request)
+            if grant is not None and ruling.others:
+                others = [await _ajudge(other, origin, request) for other in ruling.others]
+                grant = _limit(grant, ruling, others)
             if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
                 tried = await _ajudge(policy.rehearsal, origin, request)
                 note_preflight(request, ruling, origin, grant, tried, audience)
@@ -171,6 +177,20 @@ def awrap(
     return cors_policy_middleware
 
 
+def _limit(grant: Grant, ruling: Ruling, others: Sequence[Grant | None]) -> Grant:
+    """``grant``, which browsers may keep only if ``others`` would say the same.
+
+    They keep it for the URL, not for a method (https://fetch.spec.whatwg.org/#concept-cache): once
+    they have it, they send other methods, and headers with these, without asking.
+    """
+    policies = (ruling.policy, *filter(None, ruling.others))
+    if all(other is not None and grant.allows_as(other) for other in others) and (
+        len({policy.allow_private_network for policy in policies}) == 1
+    ):
+        return grant
+    return ruling.policy.narrowed_grant(credentials=grant.credentials, seconds=0)
+
+
 def _preflight_response(
     request: HttpRequest, ruling: Ruling, grant: Grant | None, origin: str, is_debug: bool
 ) -> HttpResponse:
@@ -182,7 +202,6 @@ def _preflight_response(
         method=meta["HTTP_ACCESS_CONTROL_REQUEST_METHOD"],
         headers=meta.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", ""),
         private_network=meta.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true",
-        is_split=ruling.is_split,
     )
     # By position: keyword arguments take a tenth longer on their way through two constructors. With
     # no content type at all, Django would work out the default one.

@@ -119,6 +119,10 @@ class Grant:
     echo_methods: bool
     echo_headers: bool
 
+    def allows_as(self, other: Grant) -> bool:
+        """Whether a preflight is told the same by both."""
+        return replace(self, actual_headers=()) == replace(other, actual_headers=())
+
 
 @dataclass(frozen=True, eq=False)
 class Policy:

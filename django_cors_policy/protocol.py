@@ -41,7 +41,6 @@ def answer_preflight(
     headers: str,
     *,
     private_network: bool = False,
-    is_split: bool = False,
 ) -> tuple[int, Headers]:
     """Status and headers for a preflight from ``origin``, which ``policy`` grants ``grant``.
 
@@ -51,15 +50,9 @@ def answer_preflight(
     (``""`` if absent), as a stranger sent them. The full lists are answered whatever was asked: the
     browser compares them itself, names what is missing on its console, and caches every entry
     (#cors-preflight-fetch-0, steps 7.5 to 7.15).
-
-    ``is_split``: other methods of the URL have other policies. Then nothing may be cached, for a
-    browser keeps header names for the URL, not for a method (#concept-cache-match-header): a POST
-    that would be refused is sent without asking once a GET has been allowed its Content-Type.
     """
     if grant is None:
         return PREFLIGHT_REFUSED, policy.refused_preflight_headers
-    if is_split:
-        grant = policy.narrowed_grant(credentials=grant.credentials, seconds=0)
     allowed = ((fetch.ALLOW_ORIGIN, grant.allow_origin or origin), *grant.preflight_headers)
     if grant.echo_methods:
         allowed += ((fetch.ALLOW_METHODS, ", ".join(_echoed_methods(method))),)

@@ -10,51 +10,52 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.http import HttpRequest
-from django.urls import Resolver404, get_resolver
+from django.urls import Resolver404, URLResolver, get_resolver
 from django.utils import translation
 
-from . import decorators
+from . import decorators, fetch
 from .conf import PolicyBook, Ruling
 from .decorators import SAME_ORIGIN, Declaration, DecoratorPlace
 from .exceptions import PolicyError, PolicyErrors
-from .inspection import (
-    HANDLED_METHODS,
-    AnyView,
-    find_hidden_mark,
-    find_mark,
-    find_marks,
-    methods_of,
-    walk_urls,
-)
+from .inspection import AnyView, Found, ViewInspection, walk_urls
 from .policy import Policy, compile_policy, did_you_mean
 
 logger = logging.getLogger("django_cors_policy")
 
-K = TypeVar("K")
-T = TypeVar("T")
+# So many views are remembered for each book; only a project that makes views as it runs has more.
+MOST_VIEWS = 1 << 14
+# Paths that are remembered, and the longest one in characters: a stranger chooses them.
+MOST_PATHS = 4096
+LONGEST_PATH = 256
 
 
 def rule_preflight(book: PolicyBook, request: HttpRequest) -> Ruling | None:
     """The ruling for the request that a preflight announces; the path is resolved once at most."""
-    by_path = book.rule_path(request.path_info)
+    path = request.path_info
+    by_path = book.rule_path(path)
     if not _has_decorated_views(request):
         return by_path
-    view = _resolve(_urlconf_of(request), request.path_info, language_of(request))
-    if view is None:
-        return by_path
-    method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
-    ruling = rule_view(book, view, method) or by_path
-    if ruling is not None and _is_split(view, book, by_path):
-        return replace(ruling, is_split=True)
+    try:
+        views = _resolve(_resolver_of(request), path, _languages_of(request))
+    except _ResolutionError as failed:
+        return failed.ruling
+    method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"].upper()
+    ruling = _rule_views(book, views, method, by_path)
+    if ruling is not None and ruling.others and _may_override_method(request):
+        return _close(
+            ruling.reason,
+            "The request has a header that may override its method, and other methods of the view "
+            "have other policies.",
+        )
     return ruling
 
 
@@ -66,26 +67,121 @@ def rule_actual(
     ``path`` is ``path_info`` as it came, which a middleware may have rewritten since. The view is
     the one that Django chose; only where a middleware answered first is the path resolved here.
     """
-    view: AnyView | None = None
+    method = (request.method or "").upper()
     if request.resolver_match is not None:
-        view = request.resolver_match.func if decorators.in_use else None
+        view = request.resolver_match.func
+        ruling = rule_view(book, view, method) if decorators.in_use else None
+        return ruling or book.rule_path(path)
+    by_path = book.rule_path(path)
     # A 404 without a view is most likely Django's, which has looked for one already. Only where
     # another origin asks is it worth looking again.
-    elif (status_code != 404 or "HTTP_ORIGIN" in request.META) and _has_decorated_views(request):
-        view = _resolve_again(_urlconf_of(request), path, language_of(request))
-    ruling = rule_view(book, view, request.method or "") if view is not None else None
-    return ruling or book.rule_path(path)
+    if (status_code == 404 and "HTTP_ORIGIN" not in request.META) or (
+        not _has_decorated_views(request)
+    ):
+        return by_path
+    # Answers to static files come by the thousand, and a path that leads to no view has been
+    # compared with every pattern: what was found is remembered.
+    find = _resolve_again if len(path) <= LONGEST_PATH else _resolve
+    try:
+        views = find(_resolver_of(request), path, _languages_of(request))
+    except _ResolutionError as failed:
+        return failed.ruling
+    return _rule_views(book, views, method, by_path)
 
 
 def rule_view(book: PolicyBook, view: AnyView, method: str) -> Ruling | None:
-    """The ruling of a view's decorators for an HTTP method; None where it has none.
+    """The ruling of a view's decorators for an HTTP method, in upper case; None where it has none.
 
-    Raises ``ImproperlyConfigured`` if one stands below ``@api_view``, where nobody can see it.
+    One that is hidden from the middleware closes the view: it allows no other origin.
     """
-    # In upper case, as Django makes it, though browsers send "patch" as it was written. A stranger
-    # chooses it, and the cache must not grow by it.
-    method = method.upper()
-    return _rule_view(view, book, method if method in HANDLED_METHODS else "")
+    rulings = _rulings_of(book, view)
+    return rulings.by_method.get(method, rulings.otherwise)
+
+
+@dataclass(frozen=True)
+class _ViewRulings:
+    """What decorators say about one view, for each method that it handles and for all others.
+
+    ``view`` is held so that no other object has its ``id()``. ``complete`` keeps the rulings that
+    know the policies of the other methods, by the method and the ``id()`` of the path's ruling.
+    """
+
+    view: AnyView
+    by_method: Mapping[str, Ruling | None]
+    otherwise: Ruling | None
+    complete: dict[tuple[str, int], Ruling | None] = field(default_factory=dict)
+
+
+def _rulings_of(book: PolicyBook, view: AnyView) -> _ViewRulings:
+    # By id(): some views cannot be hashed, and what they do to be hashed is their own code.
+    rulings: _ViewRulings | None = book.views.get(id(view))
+    if rulings is None:
+        inspection = ViewInspection(view)
+        # What is wrong with a decorator is logged once.
+        rule = functools.cache(functools.partial(_rule_found, book))
+        rulings = _ViewRulings(
+            view,
+            {method: rule(inspection.find(method)) for method in inspection.methods},
+            rule(inspection.find("")),
+        )
+        if len(book.views) >= MOST_VIEWS:
+            book.views.clear()
+        book.views[id(view)] = rulings
+    return rulings
+
+
+def _rule_views(
+    book: PolicyBook, views: Sequence[AnyView], method: str, by_path: Ruling | None
+) -> Ruling | None:
+    """The ruling for all of ``views``, of which the path leads to one; ``by_path`` without any.
+
+    Closed where they differ: only the language, which is not known yet, says which one it is.
+    """
+    if not views:
+        return by_path
+    first, *others = (_rule_completely(book, view, method, by_path) for view in views)
+    if any(not _is_same(_policy_of(first), _policy_of(other)) for other in others):
+        return _close(
+            "its translated path",
+            "The path leads to different views by language, and these have different policies.",
+        )
+    return first
+
+
+def _rule_completely(
+    book: PolicyBook, view: AnyView, method: str, by_path: Ruling | None
+) -> Ruling | None:
+    """The ruling of ``view``, or else ``by_path``, with the policies of its other methods."""
+    rulings = _rulings_of(book, view)
+    key = (method if method in rulings.by_method else "", id(by_path))
+    if key not in rulings.complete:
+        ruling = rule_view(book, view, method) or by_path
+        if ruling is not None:
+            ruling = replace(ruling, others=_other_policies(rulings, ruling.policy, by_path))
+        rulings.complete[key] = ruling
+    return rulings.complete[key]
+
+
+def _other_policies(
+    rulings: _ViewRulings, policy: Policy, by_path: Ruling | None
+) -> tuple[Policy | None, ...]:
+    """The policies of the methods that the view handles, other than ``policy``; each once."""
+    found: list[Policy | None] = [policy]
+    for ruling in rulings.by_method.values():
+        other = _policy_of(ruling or by_path)
+        if not any(_is_same(other, known) for known in found):
+            found.append(other)
+    return tuple(found[1:])
+
+
+def _policy_of(ruling: Ruling | None) -> Policy | None:
+    return ruling.policy if ruling is not None else None
+
+
+def _may_override_method(request: HttpRequest) -> bool:
+    """Whether the announced request has a header that may stand for another method."""
+    names = request.META.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").lower().split(",")
+    return not fetch.METHOD_OVERRIDE_HEADERS.isdisjoint(name.strip() for name in names)
 
 
 def derive_policy(
@@ -134,15 +230,20 @@ _NOBODY = compile_policy(
 )
 
 
-def declarations() -> Iterator[tuple[Declaration, str]]:
+def _close(reason: str, why: str) -> Ruling:
+    """No other origin is allowed, because what was meant cannot be guaranteed."""
+    return Ruling(_NOBODY, reason, closed_because=why)
+
+
+def declarations() -> Iterator[Found]:
     """What decorators say on the views of the project's URLconf, and where; each once."""
     found = {
-        mark
+        found
         for route in walk_urls(get_resolver().url_patterns)
-        for mark in find_marks(route.pattern.callback)
-        if mark is not None
+        for found in ViewInspection(route.pattern.callback).find_all()
+        if found is not None
     }
-    yield from sorted(found, key=lambda mark: (mark[1], mark[0].name))
+    yield from sorted(found, key=lambda found: (found.on, found.declaration.name))
 
 
 # URLconfs whose views have been imported, None for the project's. From then on it is known whether
@@ -165,52 +266,25 @@ def _forget_urlconf(*, setting: str, **kwargs: Any) -> None:
         _imported.discard(None)
 
 
-def _cached_by_view(
-    function: Callable[[AnyView, PolicyBook, K], T],
-) -> Callable[[AnyView, PolicyBook, K], T]:
-    """Remember what was found out about a view; a few cannot be hashed, and are asked again."""
-    cached = functools.lru_cache(maxsize=1 << 16)(function)
-
-    @functools.wraps(function)
-    def ask(view: AnyView, book: PolicyBook, key: K) -> T:
-        try:
-            return cached(view, book, key)
-        except TypeError:
-            return function(view, book, key)
-
-    return ask
-
-
-@_cached_by_view
-def _rule_view(view: AnyView, book: PolicyBook, method: str) -> Ruling | None:
-    found = find_mark(view, method)
+def _rule_found(book: PolicyBook, found: Found | None) -> Ruling | None:
     if found is None:
-        hidden = find_hidden_mark(view)
-        if hidden is not None and hidden.is_certain:
-            raise PolicyErrors([hidden.error()])
         return None
-    declaration, on = found
-    reason = f"{declaration.name} on {on}"
-    # The system check says it before. Whoever did not run it gets the safe end of it.
+    reason = f"{found.declaration.name} on {found.on}"
+    # The system check says it before. A project that did not run it gets the safe end of it.
+    if found.is_hidden:
+        logger.error("%s allows no other origin: %s", reason, found.error())
+        return _close(f"{reason}, hidden by another decorator", found.error().message)
     try:
-        return Ruling(derive_policy(book, declaration, on), reason)
+        return Ruling(derive_policy(book, found.declaration, found.on), reason)
     except PolicyErrors as error:
         refused = error
     # A rehearsal changes no answer, not even by being wrong.
     with contextlib.suppress(PolicyErrors):
-        policy = derive_policy(book, declaration, on, rehearses=False)
+        policy = derive_policy(book, found.declaration, found.on, rehearses=False)
         logger.error("%s is not rehearsed: %s", reason, refused)
         return Ruling(policy, reason)
     logger.error("%s allows no other origin: %s", reason, refused)
-    return Ruling(_NOBODY, reason)
-
-
-@_cached_by_view
-def _is_split(view: AnyView, book: PolicyBook, by_path: Ruling | None) -> bool:
-    """Whether the methods of a view have policies that differ."""
-    rulings = [rule_view(book, view, method) or by_path for method in methods_of(view)]
-    policies = [ruling.policy if ruling is not None else None for ruling in rulings]
-    return any(not _is_same(policies[0], policy) for policy in policies[1:])
+    return _close(reason, "The decorator and the settings contradict each other.")
 
 
 def _is_same(one: Policy | None, other: Policy | None) -> bool:
@@ -228,23 +302,67 @@ def _urlconf_of(request: HttpRequest) -> str:
     return getattr(request, "urlconf", None) or settings.ROOT_URLCONF
 
 
-def _resolve(urlconf: str, path: str, language: str | None) -> AnyView | None:
-    """The view that Django would choose for ``path``, None if there is none."""
-    resolver = get_resolver(urlconf)
+class _ResolutionError(Exception):
+    """The URLconf raised something else than "no such path": a converter of the project's, say."""
+
+    def __init__(self, error: Exception) -> None:
+        name = type(error).__name__
+        self.ruling = _close(f"a {name}", f"The URLconf raised {name} for this path.")
+
+
+def _resolver_of(request: HttpRequest) -> URLResolver:
+    # Another one after clear_url_caches(), so what is remembered of the old one is not asked for.
+    return get_resolver(_urlconf_of(request))
+
+
+def _resolve(resolver: URLResolver, path: str, languages: tuple[str, ...]) -> tuple[AnyView, ...]:
+    """The views that Django may choose for ``path``: one at most, but for translated paths.
+
+    ``languages``: those that the path is tried in; none if the language makes no difference.
+    """
+    views = {}
+    for language in languages or (None,):
+        with translation.override(language) if language else contextlib.nullcontext():
+            view = _resolve_in_language(resolver, path)
+        if view is not None:
+            views[id(view)] = view
+    return tuple(views.values())
+
+
+def _resolve_in_language(resolver: URLResolver, path: str) -> AnyView | None:
     candidates = [path]
     if settings.APPEND_SLASH and not path.endswith("/"):
         # CommonMiddleware redirects to it; the redirect is part of the same conversation.
         candidates.append(f"{path}/")
-    with translation.override(language) if language else contextlib.nullcontext():
-        for candidate in candidates:
-            with contextlib.suppress(Resolver404):
-                return resolver.resolve(candidate).func
+    for candidate in candidates:
+        try:
+            return resolver.resolve(candidate).func
+        except Resolver404:
+            continue
+        except Exception as error:
+            raise _ResolutionError(error) from error
     return None
 
 
-# For answers of inner middleware: those to static files come by the thousand, and a path that leads
-# to no view has been compared with every pattern.
-_resolve_again = functools.lru_cache(maxsize=4096)(_resolve)
+_resolve_again = functools.lru_cache(maxsize=MOST_PATHS)(_resolve)
+
+
+def _languages_of(request: HttpRequest) -> tuple[str, ...]:
+    """The languages in which the path of ``request`` has to be looked up; often none.
+
+    A translated path leads to a view in some languages only. Which one will be active, a cookie or
+    the user's profile may say, and a preflight has neither: so each is tried.
+    """
+    language = language_of(request)
+    if not settings.USE_I18N or not _has_translated_paths(_resolver_of(request)):
+        return (language,) if language else ()
+    others = (settings.LANGUAGE_CODE, *(code for code, _ in settings.LANGUAGES))
+    return tuple(dict.fromkeys((language or settings.LANGUAGE_CODE, *others)))
+
+
+@functools.lru_cache(maxsize=64)
+def _has_translated_paths(resolver: URLResolver) -> bool:
+    return any(route.is_translated for route in walk_urls(resolver.url_patterns))
 
 
 def language_of(request: HttpRequest) -> str | None:

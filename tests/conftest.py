@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import weakref
 from collections.abc import Iterator
 
 import hypothesis
@@ -20,7 +21,7 @@ from django.core.signals import setting_changed
 from django.test import override_settings
 from django.test.testcases import QuietWSGIRequestHandler
 
-from django_cors_policy import sources
+from django_cors_policy import decorators, sources
 
 from .wire import MIDDLEWARE
 
@@ -32,6 +33,12 @@ def fresh_policies() -> Iterator[None]:
     """A setting that a test deletes comes back without a signal."""
     yield
     setting_changed.send(None, setting="CORS_POLICIES", value=None, enter=False)
+
+
+@pytest.fixture(autouse=True)
+def no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the decorators in all test modules, a check sees those that the test itself writes."""
+    monkeypatch.setattr(decorators, "_marks", weakref.WeakValueDictionary())
 
 
 @pytest.fixture(autouse=True)

@@ -43,26 +43,45 @@ WITHOUT_DJANGO = ORDER[: ORDER.index("conf")]
 # The one thing that they may know of Django: what it calls a wrong configuration.
 EXCEPTION = "django.core.exceptions.ImproperlyConfigured"
 
-ROOMS = sorted(path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__")
+# A room is a module, or a package with all that is in it. The optional app and the commands stand
+# on top of all.
+ROOMS = sorted(
+    {
+        path.relative_to(PACKAGE).with_suffix("").parts[0]
+        for path in PACKAGE.rglob("*.py")
+        if path.relative_to(PACKAGE).parts[0] not in ("__init__.py", "allowlist", "management")
+    }
+)
 
 
-def imports(node: ast.AST) -> Iterator[str]:
-    """Every name imported at run time, wherever in the module, as ``package.module.name``."""
+def imports(node: ast.AST, package: str = "django_cors_policy") -> Iterator[str]:
+    """Every name imported at run time, wherever in the module, as ``package.module.name``.
+
+    ``package``: the one that the module is in, which relative imports begin from.
+    """
     children: Iterable[ast.AST] = ast.iter_child_nodes(node)
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
-        # A relative import is of this package: all modules stand in its root.
-        module = ".".join(filter(None, ["django_cors_policy" * node.level, node.module]))
+        parts = package.split(".")
+        origin = parts[: len(parts) - node.level + 1] if node.level else []
+        module = ".".join(filter(None, [*origin, node.module]))
         yield from (f"{module}.{alias.name}" for alias in node.names)
     elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
         children = node.orelse
     for child in children:
-        yield from imports(child)
+        yield from imports(child, package)
 
 
 def imported_by(room: str) -> list[str]:
-    return list(imports(ast.parse((PACKAGE / f"{room}.py").read_text())))
+    module, package = PACKAGE / f"{room}.py", PACKAGE / room
+    if module.exists():
+        return list(imports(ast.parse(module.read_text())))
+    return [
+        name
+        for path in package.rglob("*.py")
+        for name in imports(ast.parse(path.read_text()), f"django_cors_policy.{room}")
+    ]
 
 
 def test_the_reader_of_imports() -> None:
@@ -80,6 +99,12 @@ def test_the_reader_of_imports() -> None:
             except ImportError:
                 import d
     """
+    deeper = "from . import a\nfrom .b import c\nfrom ..policy import d"
+    assert list(imports(ast.parse(deeper), "django_cors_policy.room")) == [
+        "django_cors_policy.room.a",
+        "django_cors_policy.room.b.c",
+        "django_cors_policy.policy.d",
+    ]
     assert list(imports(ast.parse(textwrap.dedent(source)))) == [
         "os",
         "a.b",
@@ -96,7 +121,7 @@ def test_imports_point_down(room: str) -> None:
     below = ORDER[: ORDER.index(room)]
     for name in imported_by(room):
         package, _, rest = name.partition(".")
-        if package == "django_cors_policy":
+        if package == "django_cors_policy" and rest.split(".")[0] != room:
             assert rest.split(".")[0] in below, f"{room} imports {name}"
 
 
@@ -166,6 +191,7 @@ def test_decorated_views_are_found_in_a_urlconf_that_was_put_in_later() -> None:
         from django.conf import settings
         settings.configure(
             ALLOWED_HOSTS=["*"],
+            INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
             MIDDLEWARE=["django_cors_policy.middleware.CorsPolicyMiddleware"],
             ROOT_URLCONF="tests.urls",
             CORS_POLICIES={"default": {"ALLOW_ORIGINS": ["https://app.example.com"]}},

@@ -12,6 +12,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path, re_path
 from django.utils.decorators import method_decorator
@@ -122,10 +123,14 @@ class InheritsDispatch(OnDispatch):
 
 
 class OverridesDispatch(OnDispatch):
-    """A method overridden without a decorator is undecorated."""
+    """What is decorated on ``dispatch`` holds for the class and what inherits from it."""
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         return super().dispatch(request, *args, **kwargs)
+
+
+class BehindLogin(LoginRequiredMixin, OnDispatch):
+    """The mixin overrides ``dispatch``, and what is decorated on the parent's holds."""
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -353,6 +358,7 @@ urlpatterns = [
     path("inherits/", Inherits.as_view()),
     path("inherits-dispatch/", InheritsDispatch.as_view()),
     path("overrides-dispatch/", OverridesDispatch.as_view()),
+    path("behind-login/", BehindLogin.as_view()),
     path("wraps-dispatch/", WrapsDispatch.as_view()),
     path("closed/", Closed.as_view()),
     path("reopens-closed/", ReopensClosed.as_view()),

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from django.db import models
-from django.urls import get_resolver
 from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
@@ -18,7 +17,6 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_cors_policy.conf import DEFAULT_ALIAS, policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors
 from django_cors_policy.fetch import NULL
-from django_cors_policy.inspection import find_marks, walk_urls
 from django_cors_policy.origins import (
     ANY_PORT,
     OriginMatcher,
@@ -28,6 +26,7 @@ from django_cors_policy.origins import (
 )
 from django_cors_policy.policy import Place, Policy, did_you_mean
 from django_cors_policy.reasons import MOST_COMPARED
+from django_cors_policy.resolution import declarations
 from django_cors_policy.sites import registrable_domain
 from django_cors_policy.sources import Row
 
@@ -214,9 +213,9 @@ def is_used(policy: Policy) -> bool:
     if policy.paths or (policy.paths is None and policy.alias == DEFAULT_ALIAS):
         return True
     return any(
-        declaration.alias == policy.alias and "ALLOW_ORIGINS" not in declaration.overrides
-        for route in walk_urls(get_resolver().url_patterns)
-        for declaration, _on in filter(None, find_marks(route.pattern.callback))
+        found.declaration.alias == policy.alias
+        and "ALLOW_ORIGINS" not in found.declaration.overrides
+        for found in declarations()
     )
 
 

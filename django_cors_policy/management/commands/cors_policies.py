@@ -16,7 +16,7 @@ from django.urls import get_resolver
 from django_cors_policy import sources
 from django_cors_policy.conf import PolicyBook, Ruling, policy_book
 from django_cors_policy.exceptions import PolicyErrors
-from django_cors_policy.inspection import Route, methods_of, walk_urls
+from django_cors_policy.inspection import Route, ViewInspection, walk_urls
 from django_cors_policy.policy import Policy
 from django_cors_policy.resolution import rule_view
 
@@ -113,7 +113,7 @@ def _rows(book: PolicyBook, route: Route) -> Iterator[Row]:
     """The rows of a pattern: one, unless its methods are governed differently."""
     by_path = book.rule_path(route.literal)
     by_method: dict[Ruling | None, list[str]] = {}
-    for method in methods_of(route.pattern.callback) or ("",):
+    for method in ViewInspection(route.pattern.callback).own_methods or ("",):
         ruling = rule_view(book, route.pattern.callback, method)
         by_method.setdefault(ruling, []).append(method)
     for ruling, methods in by_method.items():

@@ -1,0 +1,69 @@
+"""The URL patterns of a URLconf, one after the other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from django.urls import URLPattern, URLResolver
+from django.urls.resolvers import LocalePrefixPattern, RegexPattern
+from django.utils.functional import Promise
+
+
+@dataclass(frozen=True)
+class Route:
+    """One URL pattern with all that stands before it.
+
+    ``path`` is for people to read; ``literal`` is what every path of it begins with, and
+    ``is_literal`` whether that is all. ``is_translated``: the path depends on a language that it
+    does not name itself, as it does below ``i18n_patterns``.
+    """
+
+    path: str
+    literal: str
+    is_literal: bool
+    is_translated: bool
+    pattern: URLPattern
+
+
+def walk_urls(
+    patterns: Iterable[object],
+    path: str = "/",
+    literal: str = "/",
+    is_literal: bool = True,
+    is_translated: bool = False,
+    *,
+    names_language: bool = False,
+) -> Iterator[Route]:
+    """Every URL pattern of a URLconf, in the order in which they are tried."""
+    for pattern in patterns:
+        if not isinstance(pattern, (URLPattern, URLResolver)):
+            continue  # Django's own checks say what is wrong with it
+        text = str(pattern.pattern)
+        whole, beginning = text, text
+        is_prefix = isinstance(pattern.pattern, LocalePrefixPattern)
+        if is_prefix:
+            whole, beginning = "<language>/", ""
+        elif isinstance(pattern.pattern, RegexPattern):
+            whole = text.removeprefix("^").removesuffix("$")
+            beginning = re.split(r"[\\.^$*+?()|\[\]{}]", whole, maxsplit=1)[0]
+        elif "<" in text:
+            beginning = text.partition("<")[0]
+        here = (
+            path + whole,
+            literal + beginning if is_literal else literal,
+            is_literal and beginning == whole,
+            is_translated or (not names_language and _is_translated(pattern.pattern)),
+        )
+        if isinstance(pattern, URLResolver):
+            names = names_language or is_prefix
+            yield from walk_urls(pattern.url_patterns, *here, names_language=names)
+        else:
+            yield Route(*here, pattern)
+
+
+def _is_translated(pattern: object) -> bool:
+    # What path() and re_path() were given: Django keeps a lazy text, and has no public name for it.
+    given = vars(pattern)
+    return isinstance(given.get("_route", given.get("_regex")), Promise)

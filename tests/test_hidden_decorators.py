@@ -1,0 +1,533 @@
+"""Seen, or closed: a decorator that nothing can see from outside closes its view.
+
+Each way to hide one is sent a preflight and a request, by a page that the default policy allows
+with credentials. Before that, the system check names it.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from collections.abc import Callable, Iterator
+from typing import Any
+from xmlrpc.client import ServerProxy
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import path
+from django.utils.functional import SimpleLazyObject
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
+
+from django_cors_policy.checks import check_decorators, check_views
+from django_cors_policy.conf import policy_book
+from django_cors_policy.decorators import cors_policy, same_origin_only
+from django_cors_policy.inspection import ViewInspection
+from django_cors_policy.resolution import rule_view
+
+APP = "https://app.example.com"
+PREFLIGHT = {"origin": APP, "access-control-request-method": "PUT"}
+
+
+def plain(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    return HttpResponse(request.method)
+
+
+@same_origin_only
+def closed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    return plain(request)
+
+
+@same_origin_only
+async def closed_async(request: HttpRequest) -> HttpResponse:
+    return plain(request)
+
+
+@same_origin_only
+class Closed(View):
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+
+class ClosedPut(View):
+    @same_origin_only
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+
+def audit(view: Any) -> Any:
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs)
+
+    return inner
+
+
+def audit_at(level: int) -> Any:
+    return audit
+
+
+def audit_in_default(view: Any) -> Any:
+    def inner(request: HttpRequest, view: Any = view) -> HttpResponse:
+        return view(request)
+
+    return inner
+
+
+def audit_in_keyword(view: Any) -> Any:
+    def inner(request: HttpRequest, *, view: Any = view) -> HttpResponse:
+        return view(request)
+
+    return inner
+
+
+def audit_wrapping_audited(view: Any) -> Any:
+    """With functools.wraps, around one without."""
+    audited = audit(view)
+
+    @functools.wraps(audited)
+    def inner(request: HttpRequest) -> HttpResponse:
+        return audited(request)
+
+    return inner
+
+
+class Audit:
+    def __init__(self, view: Any) -> None:
+        self.view = view
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.view(request)
+
+
+class SlottedAudit:
+    __slots__ = ("unset", "view")
+
+    def __init__(self, view: Any) -> None:
+        self.view = view
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.view(request)
+
+
+class ByMethod:
+    """Holds its views in a dictionary, as a dispatcher does."""
+
+    def __init__(self, **views: Any) -> None:
+        self.views = views
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.views[request.method](request)
+
+
+class Resource:
+    """No view itself: its method is, or what a method makes."""
+
+    def __init__(self, view: Any = plain) -> None:
+        self.handler = view
+
+    def view(self, request: HttpRequest) -> HttpResponse:
+        return self.handler(request)
+
+    def as_function(self) -> Any:
+        def view(request: HttpRequest) -> HttpResponse:
+            return self.handler(request)
+
+        return view
+
+
+@same_origin_only
+class ClosedResource(Resource):
+    pass
+
+
+class HiddenClassMethod(Resource):
+    @classmethod
+    @audit
+    @same_origin_only
+    def of_class(cls, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+
+class ClosedMethodResource(Resource):
+    @same_origin_only
+    def view(self, request: HttpRequest) -> HttpResponse:
+        return super().view(request)
+
+    @classmethod
+    @same_origin_only
+    def of_class(cls, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+
+def makes_class_in_view(view_class: Any) -> Any:
+    """A view that makes its class anew, and shows nothing of it."""
+
+    def inner(request: HttpRequest) -> HttpResponse:
+        return view_class.as_view()(request)
+
+    return inner
+
+
+def call(view: Any, request: HttpRequest) -> HttpResponse:
+    return view(request)
+
+
+class AuditedMethod(View):
+    put = audit(same_origin_only(lambda self, request: plain(request)))
+
+
+@cors_policy("public")
+class AuditedMethodOfPublicClass(View):
+    put = audit(same_origin_only(lambda self, request: plain(request)))
+
+
+class AuditedDispatch(View):
+    dispatch = audit(same_origin_only(View.dispatch))
+
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+
+class InheritsAudited(AuditedMethod):
+    pass
+
+
+resource = Resource()
+resource.view = types.MethodType(same_origin_only(Resource.view), resource)  # type: ignore[method-assign]
+
+# What hides a decorator from everything but a search: an error, and closed.
+HIDDEN: dict[str, Any] = {
+    "function": audit(closed),
+    "as-view": audit(Closed.as_view()),
+    "method-of-class": audit(ClosedPut.as_view()),
+    "below-another": csrf_exempt(audit(Closed.as_view())),
+    "twice": audit(audit(Closed.as_view())),
+    "default": audit_in_default(closed),
+    "keyword-default": audit_in_keyword(closed),
+    "wraps-around-it": audit_wrapping_audited(closed),
+    "callable": Audit(closed),
+    "callable-as-view": Audit(Closed.as_view()),
+    "callable-method": Audit(ClosedPut.as_view()),
+    "slots": SlottedAudit(closed),
+    "dictionary": ByMethod(GET=plain, PUT=closed),
+    "list": functools.partial(call, Audit([plain, closed])),  # never called: found all the same
+    "partial": functools.partial(call, closed),
+    "partial-keyword": functools.partial(plain, view=closed),
+    "async-to-sync": async_to_sync(closed_async),
+    "held-by-self": Resource(closed).view,
+    "held-by-self-of-function": Resource(closed).as_function(),
+    "class-in-closure": makes_class_in_view(Closed),
+    "bound-method": audit(ClosedResource().view),
+    "class-method": HiddenClassMethod.of_class,
+    "audited-method": AuditedMethod.as_view(),
+    "audited-method-of-public-class": AuditedMethodOfPublicClass.as_view(),
+    "audited-dispatch": AuditedDispatch.as_view(),
+    "inherits-audited": InheritsAudited.as_view(),
+}
+# What can be read after all: closed, and nothing to complain about.
+SEEN: dict[str, Any] = {
+    "on-top": same_origin_only(audit(closed)),
+    "method-of-closed-class": ClosedResource().view,
+    "closed-method": ClosedMethodResource().view,
+    "class-method": ClosedMethodResource.of_class,
+    "put-on-instance": resource.view,
+    "lru-cache": functools.lru_cache(closed),
+}
+
+
+def refuses(answer: Callable[..., HttpResponse], url: str) -> None:
+    response = answer(url)
+    assert "Access-Control-Allow-Origin" not in response.headers
+    assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+@pytest.fixture
+def project(settings: Any) -> Iterator[Callable[..., Client]]:
+    """A project with some views, each at ``/<its name>/``."""
+    settings.CORS_POLICIES = {
+        "default": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True},
+        "public": {"ALLOW_ORIGINS": ["*"]},
+    }
+
+    def build(**views: Any) -> Client:
+        urlconf = types.ModuleType("urlconf_of_a_test")
+        urlconf.urlpatterns = [  # type: ignore[attr-defined]
+            path(f"{name}/", view) for name, view in views.items()
+        ]
+        settings.ROOT_URLCONF = urlconf
+        return Client()
+
+    return build
+
+
+@pytest.mark.parametrize("name", HIDDEN)
+def test_hidden_is_closed_and_an_error(name: str, project: Any) -> None:
+    client = project(view=HIDDEN[name])
+    assert {message.id for message in check_views()} == {"django_cors_policy.E020"}
+    response = client.options("/view/", headers=PREFLIGHT)
+    assert response.status_code == 403
+    assert "Access-Control-Allow-Origin" not in response.headers
+    if name != "list":
+        response = client.put("/view/", headers={"origin": APP})
+        assert "Access-Control-Allow-Origin" not in response.headers
+    assert not check_decorators()
+
+
+@pytest.mark.parametrize("name", SEEN)
+def test_seen_is_closed_without_complaint(name: str, project: Any) -> None:
+    client = project(view=SEEN[name])
+    assert check_views() == []
+    assert client.options("/view/", headers=PREFLIGHT).status_code == 403
+    response = client.put("/view/", headers={"origin": APP})
+    assert response.status_code == 200
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+def test_the_fix_shows_the_order(project: Any) -> None:
+    def better(view: Any) -> str:
+        project(view=view)
+        [message] = check_views()
+        assert message.hint is not None
+        return message.hint.split("\n\n")[1]
+
+    function = "    @same_origin_only\n    @{}\n    def closed(request): ..."
+    assert better(HIDDEN["function"]) == function.format("audit")
+    assert better(audit_at(3)(closed)) == function.format("audit")
+    assert better(HIDDEN["callable"]) == function.format("Audit")
+    assert better(HIDDEN["partial"]) == function.format("other_decorator")
+    around = "    path(..., same_origin_only(audit(Closed.as_view())))"
+    assert better(HIDDEN["as-view"]) == around
+
+
+def test_the_fix_works(project: Any) -> None:
+    client = project(a=same_origin_only(audit(closed)), b=same_origin_only(audit(Closed.as_view())))
+    assert check_views() == []
+    for url in ("/a/", "/b/"):
+        assert client.options(url, headers=PREFLIGHT).status_code == 403
+
+
+def test_what_is_on_top_wins_over_what_is_hidden(project: Any) -> None:
+    client = project(view=cors_policy("public")(audit(Closed.as_view())))
+    assert check_views() == []
+    assert client.options("/view/", headers=PREFLIGHT).status_code == 204
+
+
+def test_the_log_says_it_once(project: Any, caplog: pytest.LogCaptureFixture) -> None:
+    client = project(view=HIDDEN["as-view"])
+    for _ in range(3):
+        client.options("/view/", headers=PREFLIGHT)
+    [record] = [record for record in caplog.records if record.name == "django_cors_policy"]
+    assert "allows no other origin" in record.getMessage()
+
+
+# --- Foreign objects -----------------------------------------------------------------------------
+
+
+class Answers:
+    """A proxy that has every attribute."""
+
+    def __getattr__(self, name: str) -> Answers:
+        return self
+
+    def __call__(self, *args: Any) -> Answers:
+        return self
+
+
+class Raises:
+    """An object that cannot be asked anything."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+    def __call__(self) -> None:
+        raise RuntimeError
+
+    def __hash__(self) -> int:
+        raise RuntimeError
+
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError
+
+
+class RaisesForDict:
+    @property
+    def __dict__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError
+
+    @property
+    def __class__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError
+
+    def __call__(self) -> None:
+        raise RuntimeError
+
+
+class OddDict(dict):  # type: ignore[type-arg]
+    def values(self) -> Any:
+        raise RuntimeError
+
+    def __iter__(self) -> Any:
+        raise RuntimeError
+
+
+def wraps_itself() -> Any:
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(str(view))
+
+    view.__wrapped__ = view  # type: ignore[attr-defined]
+    return view
+
+
+def fail() -> Any:
+    raise RuntimeError("evaluated")
+
+
+def empty_cell() -> Any:
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(str(later))
+
+    if view is None:
+        later = 1
+    return view
+
+
+FOREIGN = {
+    "server-proxy": ServerProxy("http://localhost:1/"),
+    "answers": Answers(),
+    "raises": Raises(),
+    "raises-for-dict": RaisesForDict(),
+    "lazy": SimpleLazyObject(fail),
+    "odd-dict": OddDict(a=plain),
+    "many": dict.fromkeys(range(50_000), plain),
+    "number": 1,
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_foreign_objects_are_not_asked(name: str, project: Any) -> None:
+    foreign = FOREIGN[name]
+
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(str(foreign is None))
+
+    holder = Resource(foreign)
+    client = project(view=view, partial=functools.partial(plain, x=foreign), held=Audit(foreign))
+    assert check_views() == []
+    for url in ("/view/", "/partial/"):
+        assert client.options(url, headers=PREFLIGHT).status_code == 204
+        response = client.put(url, headers={"origin": APP})
+        assert response.status_code == 200
+        assert response["Access-Control-Allow-Origin"] == APP
+    for odd in (foreign, holder.view):
+        assert ViewInspection(odd).find("PUT") is None
+
+
+@pytest.mark.parametrize("view", [wraps_itself(), empty_cell()])
+def test_odd_functions(view: Any, project: Any) -> None:
+    client = project(view=view)
+    assert check_views() == []
+    assert client.options("/view/", headers=PREFLIGHT).status_code == 204
+
+
+def test_a_long_chain_ends() -> None:
+    """Far more than any project has. What is below that is not looked for."""
+    view: Any = plain
+    for _ in range(3000):
+        view = audit(view)
+    assert ViewInspection(view).find("GET") is None
+
+
+def test_a_view_is_read_once(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also one that cannot be hashed."""
+    read: list[Any] = []
+
+    class Counting(ViewInspection):
+        def __init__(self, view: Any) -> None:
+            read.append(view)
+            super().__init__(view)
+
+    monkeypatch.setattr("django_cors_policy.resolution.ViewInspection", Counting)
+
+    class Unhashable:
+        __hash__ = None  # type: ignore[assignment]
+
+        def __call__(self, request: HttpRequest) -> HttpResponse:
+            return plain(request)
+
+    client = project(view=Unhashable(), other=closed)
+    for _ in range(3):
+        client.options("/view/", headers=PREFLIGHT)
+        client.put("/view/", headers={"origin": APP})
+        client.get("/view/", headers={"origin": APP})
+    assert len(read) == 1
+
+
+def test_many_views_do_not_pile_up(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_cors_policy.resolution.MOST_VIEWS", 10)
+    book = policy_book()
+    for _ in range(50):
+        rule_view(book, functools.partial(plain), "GET")
+    assert len(book.views) <= 10
+
+
+# --- Django Ninja --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ninja_client(settings: Any) -> Client:
+    pytest.importorskip("ninja")
+    settings.CORS_POLICIES = {
+        "default": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True},
+        "public": {"ALLOW_ORIGINS": ["*"]},
+    }
+    settings.ROOT_URLCONF = "tests.urls_ninja"
+    return Client()
+
+
+@pytest.mark.parametrize(
+    ("url", "method", "expected"),
+    [
+        ("/api/plain", "PUT", APP),
+        ("/api/below", "PUT", None),
+        ("/api/above", "PUT", None),
+        ("/api/decorated-view", "PUT", None),
+        ("/api/decorated-view-above", "PUT", None),
+        ("/api/audited", "PUT", None),
+        ("/api/audited-view", "PUT", None),
+        ("/api/async", "PUT", None),
+        ("/api/by-method", "PUT", None),
+        ("/api/by-method", "GET", "*"),
+        ("/api/by-method", "POST", APP),
+        ("/api/outermost", "PUT", "*"),
+        ("/api/router/below", "PUT", None),
+        ("/api/router/above", "PUT", None),
+        ("/api/again/above", "PUT", None),
+        ("/api/openapi.json", "GET", APP),
+    ],
+)
+def test_ninja(url: str, method: str, expected: str | None, ninja_client: Client) -> None:
+    headers = {"origin": APP, "access-control-request-method": method}
+    response = ninja_client.options(url, headers=headers)
+    assert response.headers.get("Access-Control-Allow-Origin") == expected
+    response = ninja_client.generic(method, url, headers={"origin": APP})
+    assert response.status_code == 200
+    assert response.headers.get("Access-Control-Allow-Origin") == expected
+
+
+def test_ninja_is_not_cached_where_its_operations_differ(ninja_client: Client) -> None:
+    for method in ("GET", "POST", "PATCH"):
+        headers = {"origin": APP, "access-control-request-method": method}
+        response = ninja_client.options("/api/by-method", headers=headers)
+        assert response["Access-Control-Max-Age"] == "0"
+    response = ninja_client.options("/api/plain", headers=PREFLIGHT)
+    assert response["Access-Control-Max-Age"] == "3600"
+
+
+def test_ninja_checks(ninja_client: Client) -> None:
+    assert {(message.id, message.obj) for message in check_views()} == {
+        ("django_cors_policy.E020", "tests.urls_ninja.audited"),
+        ("django_cors_policy.E020", "tests.urls_ninja.audited_view"),
+    }
+    assert check_decorators() == []
