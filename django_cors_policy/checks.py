@@ -35,18 +35,26 @@ CSRF_MIDDLEWARE = "django.middleware.csrf.CsrfViewMiddleware"
 LOCALE_MIDDLEWARE = "django.middleware.locale.LocaleMiddleware"
 CORSHEADERS_MIDDLEWARE = "corsheaders.middleware.CorsMiddleware"
 
-# Middleware that can answer before the view does, and what its answer would lack.
+# Middleware that can answer before the view does, and how.
 ANSWERING_MIDDLEWARE = {
-    "django.contrib.auth.middleware.AuthenticationMiddleware": "it needs the session",
     "django.contrib.auth.middleware.LoginRequiredMiddleware": "it redirects to the login page",
-    "django.contrib.auth.middleware.RemoteUserMiddleware": "it needs the session",
     "django.contrib.sessions.middleware.SessionMiddleware": "it can refuse a request (400)",
-    "django.middleware.cache.FetchFromCacheMiddleware": "it answers from the cache",
     COMMON_MIDDLEWARE: "it redirects (APPEND_SLASH)",
     CSRF_MIDDLEWARE: "it refuses requests (403)",
     "django.middleware.http.ConditionalGetMiddleware": "it answers 304",
     LOCALE_MIDDLEWARE: "it redirects to a language",
     "whitenoise.middleware.WhiteNoiseMiddleware": "it serves files",
+}
+# Middleware that caches answers, and what is wrong with those. CacheMiddleware is both, and what it
+# keeps matters more.
+CACHING_MIDDLEWARE = {
+    "django.middleware.cache.UpdateCacheMiddleware": (
+        "keeps answers, with their CORS headers, as long as the cache does. An origin that is no "
+        "longer allowed can still read them."
+    ),
+    "django.middleware.cache.FetchFromCacheMiddleware": (
+        "answers from the cache. Browsers then see the CORS headers that were stored, or none."
+    ),
 }
 SECURITY_MIDDLEWARE = "django.middleware.security.SecurityMiddleware"
 
@@ -260,7 +268,7 @@ def has_middleware(known: str = MIDDLEWARE) -> bool:
 
 
 def misplaced_middleware() -> list[Warning]:
-    """W004: what stands before ours and can answer without it."""
+    """W004: what comes before ours and belongs behind it."""
     return [
         problem for problem in _middleware_problems() if problem.id == "django_cors_policy.W004"
     ]
@@ -294,24 +302,27 @@ def _middleware_problems() -> Iterator[Warning]:
             "Put it first in MIDDLEWARE.",
         )
     for index, path in enumerate(settings.MIDDLEWARE[:ours] if ours else ()):
-        for answering, why in _answering():
-            if is_middleware(path, answering):
+        for misplaced, consequence in _belongs_behind():
+            if is_middleware(path, misplaced):
                 yield _warning(
                     4,
                     f"MIDDLEWARE[{index}]",
-                    f"{path!r} stands before {MIDDLEWARE!r} and can answer without it: {why}. "
-                    "Browsers then see no CORS headers.",
+                    f"{path!r} stands before {MIDDLEWARE!r} and {consequence}",
                     f"Move {MIDDLEWARE!r} to the top of MIDDLEWARE.",
                 )
                 break
 
 
-def _answering() -> Iterator[tuple[str, str]]:
-    yield from ANSWERING_MIDDLEWARE.items()
+def _belongs_behind() -> Iterator[tuple[str, str]]:
+    """What must not come before ours, and what happens if it does."""
+    yield from CACHING_MIDDLEWARE.items()
+    answering = dict(ANSWERING_MIDDLEWARE)
     if settings.SECURE_SSL_REDIRECT:
         # Without the redirect it only adds headers. A preflight must not be redirected:
         # https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7 wants an ok status.
-        yield SECURITY_MIDDLEWARE, "it redirects to https"
+        answering[SECURITY_MIDDLEWARE] = "it redirects to https"
+    for path, why in answering.items():
+        yield path, f"can answer without it: {why}. Browsers then see no CORS headers."
 
 
 def is_middleware(path: str, known: str) -> bool:

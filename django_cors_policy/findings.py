@@ -512,8 +512,8 @@ def _about_middleware(steps: Sequence[Step]) -> Iterator[Finding]:
         places = ", ".join(str(problem.obj) for problem in problems)
         verb = "stand" if len(problems) > 1 else "stands"
         text = (
-            f"{places} {verb} before {checks.MIDDLEWARE!r} and can answer without it: browsers "
-            "then see no CORS headers."
+            f"{places} {verb} before {checks.MIDDLEWARE!r}: browsers can get answers without CORS "
+            "headers, or with outdated ones."
         )
         ours = f'"{checks.MIDDLEWARE}"'
         line = f"MIDDLEWARE = [{ours}, *(m for m in MIDDLEWARE if m != {ours})]"

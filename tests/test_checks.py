@@ -38,6 +38,8 @@ OURS = "django_cors_policy.middleware.CorsPolicyMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
+UPDATE_CACHE = "django.middleware.cache.UpdateCacheMiddleware"
+FETCH_FROM_CACHE = "django.middleware.cache.FetchFromCacheMiddleware"
 SESSION = "django.contrib.sessions.middleware.SessionMiddleware"
 AUTH = "django.contrib.auth.middleware.AuthenticationMiddleware"
 
@@ -589,6 +591,29 @@ def test_w004_behind_one_that_answers(settings: Any) -> None:
     ]
 
 
+@pytest.mark.parametrize("path", [UPDATE_CACHE, "django.middleware.cache.CacheMiddleware"])
+def test_w004_a_cache_outside_keeps_cors_headers(settings: Any, path: str) -> None:
+    settings.MIDDLEWARE = [path, OURS, FETCH_FROM_CACHE]
+    assert check_setup() == [
+        warning(
+            "W004",
+            "MIDDLEWARE[0]",
+            f"{path!r} stands before {OURS!r} and keeps answers, with their CORS headers, as long "
+            "as the cache does. An origin that is no longer allowed can still read them.",
+            f"Move {OURS!r} to the top of MIDDLEWARE.",
+        )
+    ]
+
+
+def test_w004_answers_from_the_cache(settings: Any) -> None:
+    settings.MIDDLEWARE = [FETCH_FROM_CACHE, OURS]
+    [message] = check_setup()
+    assert message.msg == (
+        f"{FETCH_FROM_CACHE!r} stands before {OURS!r} and answers from the cache. Browsers then "
+        "see the CORS headers that were stored, or none."
+    )
+
+
 def own_middleware(get_response: Any) -> Any:
     return get_response
 
@@ -607,11 +632,9 @@ class OwnCsrfMiddleware(CsrfViewMiddleware):
         COMMON,
         CSRF,
         SESSION,
-        AUTH,
         "django.contrib.auth.middleware.LoginRequiredMiddleware",
-        "django.contrib.auth.middleware.PersistentRemoteUserMiddleware",
         "django.middleware.cache.CacheMiddleware",
-        "django.middleware.cache.FetchFromCacheMiddleware",
+        FETCH_FROM_CACHE,
         "django.middleware.http.ConditionalGetMiddleware",
         "django.middleware.locale.LocaleMiddleware",
         "tests.test_checks.OwnCommonMiddleware",
@@ -627,6 +650,8 @@ def test_w004_for_each_that_answers(settings: Any, path: str) -> None:
     "path",
     [
         "django.middleware.gzip.GZipMiddleware",
+        AUTH,  # it asks for a session, and answers nothing
+        "django.contrib.auth.middleware.PersistentRemoteUserMiddleware",
         "tests.test_checks.own_middleware",
         "tests.wire.unauthorized",
         SECURITY,  # without a redirect it only adds headers

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync, iscoroutinefunction
+from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
@@ -20,10 +21,12 @@ from django.test import AsyncClient, Client, RequestFactory
 from django.utils.cache import patch_vary_headers
 
 from django_cors_policy import decorators
+from django_cors_policy.checks import check_setup
 from django_cors_policy.middleware import CorsPolicyMiddleware
 
 from .wire import APP, CREDENTIALS, ORIGIN, STRANGER, VARY
 
+OURS = "django_cors_policy.middleware.CorsPolicyMiddleware"
 PREFLIGHT = {"Origin": APP, "Access-Control-Request-Method": "PUT"}
 STRANGER_PREFLIGHT = {**PREFLIGHT, "Origin": STRANGER}
 
@@ -192,6 +195,39 @@ def test_script_prefix_is_no_part_of_the_path(settings: Any) -> None:
     settings.CORS_POLICIES = {"api": {"ALLOW_ORIGINS": [APP], "PATHS": ["/hello/"]}}
     response = Client().get("/hello/", headers={"Origin": APP}, SCRIPT_NAME="/mounted")
     assert response[ORIGIN] == APP
+
+
+# -- Django's cache -------------------------------------------------------------------------------
+
+UPDATE_CACHE = "django.middleware.cache.UpdateCacheMiddleware"
+FETCH_FROM_CACHE = "django.middleware.cache.FetchFromCacheMiddleware"
+
+
+@pytest.mark.parametrize(
+    ("middleware", "is_warned_about", "still_reads"),
+    [
+        ([UPDATE_CACHE, OURS, FETCH_FROM_CACHE], True, True),
+        ([OURS, UPDATE_CACHE, FETCH_FROM_CACHE], False, False),
+    ],
+    ids=["cache outside", "cache inside"],
+)
+def test_a_cache_outside_keeps_the_headers_of_revoked_origins(
+    settings: Any, send: Send, middleware: list[str], is_warned_about: bool, still_reads: bool
+) -> None:
+    """Why W004 names UpdateCacheMiddleware, which Django's documentation puts first."""
+    settings.MIDDLEWARE = middleware
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    cache.clear()
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True}}
+    assert send("GET", "/hello/", {"Origin": APP})[ORIGIN] == APP
+    assert len(cache._cache) > 0  # type: ignore[attr-defined]
+
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [STRANGER]}}
+    revoked, allowed = (send("GET", "/hello/", {"Origin": o}) for o in (APP, STRANGER))
+    assert revoked.has_header(ORIGIN) == still_reads
+    assert revoked.content == b"GET hello"
+    assert allowed[ORIGIN] == STRANGER
+    assert [warning.id[-4:] for warning in check_setup()] == ["W004"] * is_warned_about
 
 
 # -- PATHS ----------------------------------------------------------------------------------------
