@@ -33,6 +33,11 @@ logger = logging.getLogger("django_cors_policy")
 # What a refused preflight's body may hold of a stranger's method and path.
 LONGEST_COMMAND = 300
 FUNC_FAILED = "ALLOW_ORIGIN_FUNC of the CORS policy %r failed; the origin %s."
+FUNC_ANSWERED = (
+    "ALLOW_ORIGIN_FUNC of the CORS policy %r returned an object of type %s, and only True allows; "
+    "the origin %s. Return True to allow an origin and False to refuse it."
+)
+LONGEST_TYPE = 100
 
 
 @sync_and_async_middleware
@@ -325,22 +330,42 @@ def _ask(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
     except Exception:
         logger.exception(FUNC_FAILED, policy.alias, _outcome(policy))
         return None
-    return policy.grant_by_func(origin) if answer else None
+    return _grant_by_answer(policy, origin, answer)
 
 
 async def _aask(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
     """As ``_ask``; a synchronous function is kept off the event loop, for it may query."""
     func: Any = policy.allow_origin_func
     try:
-        if not _is_async(func):
-            func = sync_to_async(func)
-        answer = await func(origin, request)
+        if _is_async(func):
+            answer = func(origin, request)
+        else:
+            answer = await sync_to_async(func)(origin, request)
         if inspect.isawaitable(answer):
             answer = await answer
     except Exception:
         logger.exception(FUNC_FAILED, policy.alias, _outcome(policy))
         return None
-    return policy.grant_by_func(origin) if answer else None
+    return _grant_by_answer(policy, origin, answer)
+
+
+def _grant_by_answer(policy: Policy, origin: str, answer: object) -> Grant | None:
+    """What ``ALLOW_ORIGIN_FUNC`` grants by its answer. Only True grants.
+
+    Nearly every object is true for Python, "false" and a generator too.
+    """
+    if answer is True:
+        return policy.grant_by_func(origin)
+    if answer is not False:
+        # The type's name alone: the answer may hold what a stranger sent.
+        _log_answer(policy, type(answer).__qualname__[:LONGEST_TYPE])
+    return None
+
+
+# Each type of answer is logged once for a policy, however many requests come.
+@functools.lru_cache(maxsize=256)
+def _log_answer(policy: Policy, kind: str) -> None:
+    logger.error(FUNC_ANSWERED, policy.alias, kind, _outcome(policy))
 
 
 def _outcome(policy: Policy) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime
 import difflib
+import functools
 import inspect
 import pkgutil
 import re
@@ -555,22 +556,22 @@ class _Reader:
                     id="E013",
                 )
                 return None
+        hint = (
+            "Write a function (origin, request) -> bool, or its dotted path, "
+            f"beside {self.place.spell('ALLOW_ORIGINS')} without '*'."
+        )
         if not callable(func):
             reason = "is not a function"
+        elif _makes_generator(func):
+            reason = "is a generator function: calling it runs none of its code"
+            hint = "Write 'return' in place of 'yield'."
         elif not _takes_origin_and_request(func):
             reason = "does not take the two arguments (origin, request)"
         elif fetch.WILDCARD in _listed(self.value("ALLOW_ORIGINS")):
             reason = "would never be asked: '*' allows every origin already"
         else:
             return func  # type: ignore[no-any-return]
-        self.refuse(
-            key,
-            value,
-            reason,
-            "Write a function (origin, request) -> bool, or its dotted path, "
-            f"beside {self.place.spell('ALLOW_ORIGINS')} without '*'.",
-            id="E013",
-        )
+        self.refuse(key, value, reason, hint, id="E013")
         return None
 
     def methods(self) -> tuple[str, ...]:
@@ -747,6 +748,16 @@ def did_you_mean(word: object, known: Iterable[str]) -> str:
     if near:
         return f"Did you mean {by_folded[near[0]]!r}?"
     return f"Known are {', '.join(by_folded.values())}." if by_folded else "None is known."
+
+
+def _makes_generator(func: Any) -> bool:
+    """Whether calling ``func`` makes a generator, which is never True."""
+    while isinstance(func, functools.partial):
+        func = func.func
+    return any(
+        inspect.isgeneratorfunction(called) or inspect.isasyncgenfunction(called)
+        for called in (func, type(func).__call__)
+    )
 
 
 def _takes_origin_and_request(func: Callable[..., Any]) -> bool:

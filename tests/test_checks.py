@@ -351,6 +351,14 @@ WRONG = [
         "beside ALLOW_ORIGINS without '*'.",
     ),
     wrong(
+        {"ALLOW_ORIGIN_FUNC": "tests.test_policy.by_yielding"},
+        "E013",
+        "['ALLOW_ORIGIN_FUNC']",
+        "'tests.test_policy.by_yielding' is a generator function: calling it runs none of its "
+        "code.",
+        "Write 'return' in place of 'yield'.",
+    ),
+    wrong(
         {"ALLOW_ORIGIN_FUNC": "tests.wire.yes", "ALLOW_ORIGINS": ["*"]},
         "E013",
         "['ALLOW_ORIGIN_FUNC']",

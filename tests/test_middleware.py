@@ -345,13 +345,98 @@ def test_func_allows(asked: Install, send: Send) -> None:
     assert func.paths == ["/hello/", "/hello/"]
 
 
-@pytest.mark.parametrize("answer", [False, None, 0, ""])
-def test_func_refuses(asked: Install, send: Send, answer: object) -> None:
-    asked(answer)
+class LikeTrue:
+    """As ``numpy.bool_`` does: equal to True, and another object."""
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __eq__(self, other: object) -> bool:
+        return other is True
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def test_func_refuses(asked: Install, send: Send, caplog: pytest.LogCaptureFixture) -> None:
+    asked(False)
     assert send("OPTIONS", "/hello/", STRANGER_PREFLIGHT).status_code == 403
     response = send("GET", "/hello/", {"Origin": STRANGER})
     assert (response.status_code, response.has_header(ORIGIN)) == (200, False)
     assert response[VARY] == "Origin"
+    assert logged(caplog) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"),
+    [
+        (None, "NoneType"),
+        (0, "int"),
+        (1, "int"),
+        ("", "str"),
+        ("false", "str"),
+        ({"allowed": False}, "dict"),
+        (re.match("a", "a"), "Match"),
+        ((item for item in ()), "generator"),
+        (LikeTrue(), "LikeTrue"),
+        (type("T" * 1000, (), {})(), "T" * 100),
+    ],
+    ids=lambda value: str(value)[:20] if isinstance(value, str) else type(value).__name__,
+)
+def test_only_true_allows(
+    asked: Install, send: Send, caplog: pytest.LogCaptureFixture, answer: object, kind: str
+) -> None:
+    asked(answer)
+    for _ in range(3):
+        assert send("OPTIONS", "/hello/", STRANGER_PREFLIGHT).status_code == 403
+        assert not send("GET", "/hello/", {"Origin": STRANGER}).has_header(ORIGIN)
+    # Once, however many requests come.
+    assert logged(caplog) == [
+        "ALLOW_ORIGIN_FUNC of the CORS policy 'default' returned an object of type "
+        f"{kind}, and only True allows; the origin is refused. Return True to allow an origin and "
+        "False to refuse it."
+    ]
+
+
+def test_each_policy_is_told_what_its_function_returns(
+    settings: Any, send: Send, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What strangers send, and how often, does not lengthen the log."""
+
+    def echo(origin: str, request: HttpRequest) -> object:
+        return origin if request.path == "/hello/" else [origin]
+
+    policy = {"ALLOW_ORIGIN_FUNC": echo}
+    settings.CORS_POLICIES = {"default": policy, "other": {**policy, "PATHS": ["/other/"]}}
+    for number in range(20):
+        for path in ("/hello/", "/missing/", "/other/"):
+            response = send("GET", path, {"Origin": f"https://{number}.example"})
+            assert not response.has_header(ORIGIN)
+    records = logged(caplog)
+    assert len(records) == 3
+    assert not any(".example" in record for record in records)
+    assert [("'other'" in record, "type list" in record) for record in records] == [
+        (False, False),
+        (False, True),
+        (True, True),
+    ]
+
+
+def test_only_true_allows_in_rehearsal(
+    asked: Install, settings: Any, send: Send, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked("yes")
+    rehearsal = settings.CORS_POLICIES["default"]
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [STRANGER], "REPORT_ONLY": rehearsal}}
+    with caplog.at_level(logging.INFO, logger="django_cors_policy"):
+        for _ in range(3):
+            assert send("GET", "/hello/", {"Origin": STRANGER})[ORIGIN] == STRANGER
+    wrong_answer, refusal = logged(caplog)
+    assert "type str, and only True allows; the origin would be refused by its" in wrong_answer
+    assert "would be refused: nothing in" in refusal
+
+
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "django_cors_policy"]
 
 
 def test_func_that_raises_refuses(

@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -78,6 +78,22 @@ async def by_hand_async(origin: str, request: object) -> bool:
     return False
 
 
+def by_yielding(origin: str, request: object) -> Iterator[bool]:
+    yield False
+
+
+async def by_yielding_async(origin: str, request: object) -> AsyncIterator[bool]:
+    yield False
+
+
+class Yields:
+    def __call__(self, origin: str, request: object) -> Iterator[bool]:
+        yield False
+
+    async def method(self, origin: str, request: object) -> AsyncIterator[bool]:
+        yield False
+
+
 class Callable:
     def __call__(self, origin: str, request: object, extra: int = 0) -> bool:
         return False
@@ -147,6 +163,13 @@ def test_any_callable_of_two_arguments_will_do(func: Any) -> None:
     [
         5,
         "",
+        "tests.test_policy.by_yielding",
+        by_yielding,
+        by_yielding_async,
+        functools.partial(functools.partial(by_yielding), request=None),
+        functools.partial(Yields()),
+        Yields(),
+        Yields().method,
         "nowhere",
         "nowhere.at_all",
         "tests.test_policy.missing",
