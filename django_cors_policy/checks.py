@@ -113,6 +113,21 @@ def check_usefulness(**kwargs: Any) -> list[CheckMessage]:
     return [*messages, *_idle_policies()]
 
 
+@register(Tags.security)
+def check_names(**kwargs: Any) -> list[CheckMessage]:
+    """W016 to W018: methods, headers and origins that probably do not do what was meant."""
+    return [
+        warning
+        for place, policy in _policies_and_rehearsals()
+        for warning in (
+            *_useless_request_headers(place, policy),
+            *_useless_response_headers(place, policy),
+            *_misspelt_methods(place, policy),
+            *_null_origin(place, policy),
+        )
+    ]
+
+
 @register(Tags.urls)
 def check_views(**kwargs: Any) -> list[CheckMessage]:
     """E019, E020 and W015, and the errors of policies that decorators make, each with its view."""
@@ -227,6 +242,18 @@ def _policies() -> Iterator[tuple[Place, Policy]]:
             with contextlib.suppress(PolicyErrors):  # check_views has said it
                 place = DecoratorPlace(declaration.alias, declaration.name, found.on)
                 yield place, derive_policy(book, declaration, found.on)
+
+
+def _policies_and_rehearsals() -> Iterator[tuple[Place, Policy]]:
+    for place, policy in _policies():
+        yield place, policy
+        if policy.rehearsal is not None:
+            yield policy.rehearsal.place, policy.rehearsal
+
+
+def _says(policy: Policy, key: str) -> bool:
+    """Whether ``key`` is written in this policy, not in another one that it takes over."""
+    return key in policy.config and policy.place.owner(key) is policy.place
 
 
 def _idle_policies() -> Iterator[Warning]:
@@ -361,6 +388,83 @@ def _csrf_header(place: Place, policy: Policy) -> Iterator[Warning]:
             f"Credentials are allowed and {header!r} is not, so no script on an allowed origin can "
             "send Django's CSRF token in that header.",
             f"Add {header!r}; if no view of this policy is CSRF-protected, silence this check.",
+        )
+
+
+def _useless_request_headers(place: Place, policy: Policy) -> Iterator[Warning]:
+    key = "ALLOW_HEADERS"
+    names = policy.allow_headers if _says(policy, key) else ()
+    forbidden = [name for name in names if fetch.is_forbidden_request_header(name)]
+    of_responses = [name for name in names if name in fetch.CORS_RESPONSE_HEADERS]
+    if not forbidden and not of_responses:
+        return
+    message = _sentences(
+        ("Browsers let no script set {}.", forbidden),
+        ("Requests need no {}: the middleware writes such headers on responses.", of_responses),
+    )
+    hint = _leave_out(forbidden + of_responses)
+    if "cookie" in forbidden and not policy.allow_credentials:
+        hint += (
+            f" For requests with cookies, set {place.spell('ALLOW_CREDENTIALS')} to True: browsers "
+            "send them by themselves."
+        )
+    if of_responses:
+        hint += " If your front end sets such a header on its requests, remove it there first."
+    yield _warning(16, place.locate(key), message, hint)
+
+
+def _useless_response_headers(place: Place, policy: Policy) -> Iterator[Warning]:
+    key = "EXPOSE_HEADERS"
+    names = policy.expose_headers if _says(policy, key) else ()
+    hidden = [name for name in names if name in fetch.FORBIDDEN_RESPONSE_HEADERS]
+    of_requests = [name for name in names if name in fetch.REQUEST_ONLY_HEADERS]
+    of_browsers = [name for name in names if name in fetch.CORS_RESPONSE_HEADERS]
+    if not hidden and not of_requests and not of_browsers:
+        return
+    message = _sentences(
+        ("Browsers never show {} to scripts.", hidden),
+        ("Requests have {}, and responses do not.", of_requests),
+        ("Only the browser needs {}.", of_browsers),
+    )
+    hint = _leave_out(hidden + of_requests + of_browsers)
+    if of_requests:
+        hint += " If your views do send such a header in responses, silence this check."
+    yield _warning(16, place.locate(key), message, hint)
+
+
+def _sentences(*sentences: tuple[str, list[str]]) -> str:
+    """Each sentence with its names, without those that have none."""
+    return " ".join(
+        sentence.format(", ".join(map(repr, names))) for sentence, names in sentences if names
+    )
+
+
+def _leave_out(names: list[str]) -> str:
+    return "Leave it out." if len(names) == 1 else "Leave them out."
+
+
+def _misspelt_methods(place: Place, policy: Policy) -> Iterator[Warning]:
+    key = "ALLOW_METHODS"
+    for index, method in enumerate(policy.config[key] if _says(policy, key) else ()):
+        meant = fetch.nearest_method(method)
+        if meant is not None:
+            yield _warning(
+                17,
+                place.locate(key, index),
+                f"{method!r} is not a registered HTTP method.",
+                f"Did you mean {meant!r}? If not, silence this check.",
+            )
+
+
+def _null_origin(place: Place, policy: Policy) -> Iterator[Warning]:
+    key = "ALLOW_ORIGINS"
+    if _says(policy, key) and fetch.NULL in policy.origins:
+        yield _warning(
+            18,
+            place.locate(key, policy.origins.index(fetch.NULL)),
+            f"{fetch.NULL!r} allows any site: every site can send it, from a sandboxed frame.",
+            "Write ['*'] if every site may read the responses. If not, leave it out, and serve "
+            "your own page from an origin, such as 'http://localhost:3000'.",
         )
 
 

@@ -18,6 +18,19 @@ EXPOSE_HEADERS = "Access-Control-Expose-Headers"
 # https://wicg.github.io/private-network-access/#headers
 ALLOW_PRIVATE_NETWORK = "Access-Control-Allow-Private-Network"
 
+CORS_RESPONSE_HEADERS = frozenset(
+    name.lower()
+    for name in (
+        ALLOW_ORIGIN,
+        ALLOW_CREDENTIALS,
+        ALLOW_METHODS,
+        ALLOW_HEADERS,
+        MAX_AGE,
+        EXPOSE_HEADERS,
+        ALLOW_PRIVATE_NETWORK,
+    )
+)
+
 # https://fetch.spec.whatwg.org/#http-requests
 ORIGIN = "Origin"
 REQUEST_METHOD = "Access-Control-Request-Method"
@@ -74,6 +87,50 @@ METHOD_OVERRIDE_HEADERS = frozenset(
 NON_WILDCARD_REQUEST_HEADER = "authorization"
 # https://fetch.spec.whatwg.org/#forbidden-response-header-name
 FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
+# Headers that mean something in requests alone. What responses have too is left out: Content-Type,
+# Content-Length, Date, Via.
+REQUEST_ONLY_HEADERS = frozenset(
+    {
+        # RFC 9110: routing (7.2, 7.6.2), context (10.1), authentication (11.6.2, 11.7.2)
+        "host",
+        "max-forwards",
+        "expect",
+        "from",
+        "referer",
+        "te",
+        "user-agent",
+        "authorization",
+        "proxy-authorization",
+        # RFC 9110: content negotiation (12.5), conditions (13.1), ranges (14.2)
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "if-match",
+        "if-modified-since",
+        "if-none-match",
+        "if-range",
+        "if-unmodified-since",
+        "range",
+        # RFC 6265, section 4.2; RFC 6454, section 7
+        "cookie",
+        "origin",
+        # https://fetch.spec.whatwg.org/#http-requests
+        "access-control-request-headers",
+        "access-control-request-method",
+        "access-control-request-private-network",
+        # https://w3c.github.io/webappsec-fetch-metadata/, and what users can ask for
+        "sec-fetch-dest",
+        "sec-fetch-mode",
+        "sec-fetch-site",
+        "sec-fetch-user",
+        "dnt",
+        "upgrade-insecure-requests",
+        # Set by scripts: for Django's CSRF protection, and by jQuery to mark its requests
+        "x-csrftoken",
+        "x-requested-with",
+    }
+)
 
 # What methods and header names are made of (RFC 9110, section 5.6.2), as a regular expression.
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
@@ -88,6 +145,25 @@ def is_token(text: str) -> bool:
 def is_forbidden_method(method: str) -> bool:
     """Whether browsers let no script use ``method``, in whatever case it is written."""
     return method.upper() in FORBIDDEN_METHODS
+
+
+def nearest_method(method: str) -> str | None:
+    """The well-known method that ``method`` is one slip of the keyboard away from.
+
+    No other registered method (https://www.iana.org/assignments/http-methods/) is that near.
+    """
+    typed = method.upper()
+    return next((known for known in sorted(WELL_KNOWN_METHODS) if _is_slip(typed, known)), None)
+
+
+def _is_slip(typed: str, meant: str) -> bool:
+    """Whether one letter is too many, missing or another one, or two neighbours are swapped."""
+    while typed and typed[:1] == meant[:1]:
+        typed, meant = typed[1:], meant[1:]
+    if typed == meant:
+        return False
+    is_swapped = typed[:2] == meant[1::-1] and typed[2:] == meant[2:]
+    return is_swapped or typed[1:] == meant or typed == meant[1:] or typed[1:] == meant[1:]
 
 
 def is_forbidden_request_header(name: str) -> bool:

@@ -455,10 +455,21 @@ class _Reader:
         self.refuse(key, value, reason, hint, id="E003")
         return []
 
-    def names(self, key: str, what: str, *, has_wildcard: bool = True) -> Iterator[tuple[int, str]]:
-        """The strings of a list, refusing what is no string and ``"*"`` beside others."""
+    def names(
+        self,
+        key: str,
+        what: str,
+        *,
+        has_wildcard: bool = True,
+        implied: frozenset[str] = frozenset(),
+    ) -> Iterator[tuple[int, str]]:
+        """The strings of a list, refusing what is no string and ``"*"`` beside others.
+
+        What is ``implied`` by ``"*"``, in any case, may be written beside it.
+        """
         items = self.items(key)
-        if has_wildcard and fetch.WILDCARD in items and len(items) > 1:
+        others = [item for item in items if not (isinstance(item, str) and item.lower() in implied)]
+        if has_wildcard and fetch.WILDCARD in others and len(others) > 1:
             self.refuse(
                 key,
                 items,
@@ -596,33 +607,14 @@ class _Reader:
         return tuple(dict.fromkeys((*fetch.SAFELISTED_METHODS, *methods)))
 
     def request_headers(self) -> tuple[str, ...]:
-        def objection(name: str) -> tuple[str, str] | None:
-            if name.lower().startswith("access-control-allow-"):
-                return "is a header of responses, which the middleware writes", "Leave it out."
-            if not fetch.is_forbidden_request_header(name):
-                return None
-            if name.lower() == "cookie":
-                credentials = self.place.spell("ALLOW_CREDENTIALS")
-                return (
-                    "is forbidden by the Fetch standard: browsers send cookies by themselves",
-                    f"Leave it out, and set {credentials} to True for requests with cookies.",
-                )
-            return (
-                "is forbidden by the Fetch standard: browsers let no script set it",
-                "Leave it out.",
-            )
-
-        return tuple(self._header_names("ALLOW_HEADERS", objection))
+        # Without credentials "*" does not cover it, so it is sent beside "*" anyway.
+        implied = frozenset({fetch.NON_WILDCARD_REQUEST_HEADER})
+        names = self._header_names("ALLOW_HEADERS", implied)
+        return (fetch.WILDCARD,) if fetch.WILDCARD in names else names
 
     def exposed_headers(self, credentials: bool) -> tuple[str, ...]:
         key = "EXPOSE_HEADERS"
-
-        def objection(name: str) -> tuple[str, str] | None:
-            if name.lower() in fetch.FORBIDDEN_RESPONSE_HEADERS:
-                return "is never shown to scripts, whatever a server says", "Leave it out."
-            return None
-
-        names = tuple(self._header_names(key, objection))
+        names = self._header_names(key)
         if credentials and fetch.WILDCARD in names:
             self.refuse(
                 key,
@@ -635,29 +627,29 @@ class _Reader:
         return names
 
     def vary(self) -> tuple[str, ...]:
-        def objection(name: str) -> tuple[str, str] | None:
+        key = "VARY"
+        for index, name in enumerate(_listed(self.value(key))):
             if name == fetch.WILDCARD:
-                return (
+                self.refuse(
+                    key,
+                    name,
                     "would keep every cache from storing the response",
                     "List the request headers that ALLOW_ORIGIN_FUNC looks at.",
+                    id="E011",
+                    index=index,
                 )
-            return None
+        return self._header_names(key)
 
-        return tuple(self._header_names("VARY", objection))
-
-    def _header_names(
-        self, key: str, objection: Callable[[str], tuple[str, str] | None]
-    ) -> Iterator[str]:
-        """Header names of a list in lower case; ``objection`` gives reason and hint, or None."""
-        for index, name in self.names(key, "header", has_wildcard=key != "VARY"):
+    def _header_names(self, key: str, implied: frozenset[str] = frozenset()) -> tuple[str, ...]:
+        """The header names of a list, in lower case."""
+        names = []
+        for index, name in self.names(key, "header", has_wildcard=key != "VARY", implied=implied):
             if fetch.is_token(name):
-                problem = objection(name)
-            else:
-                problem = "is no header name", "Write one name, such as 'x-total-count'."
-            if problem is None:
-                yield name.lower()
-            else:
-                self.refuse(key, name, *problem, id="E011", index=index)
+                names.append(name.lower())
+                continue
+            hint = "Write one name, such as 'x-total-count'."
+            self.refuse(key, name, "is no header name", hint, id="E011", index=index)
+        return tuple(names)
 
     def max_age(self) -> int | None:
         key = "MAX_AGE"

@@ -20,10 +20,12 @@ from django.core.management import call_command
 from django.core.management.base import SystemCheckError
 from django.middleware.common import CommonMiddleware
 from django.middleware.csrf import CsrfViewMiddleware
+from django.test import Client
 from django.urls import path
 
 from django_cors_policy.checks import (
     check_cookies,
+    check_names,
     check_policies,
     check_setup,
     check_usefulness,
@@ -291,32 +293,11 @@ WRONG = [
         "Write a method such as 'PUT'.",
     ),
     wrong(
-        {"ALLOW_HEADERS": ["Cookie"]},
-        "E011",
-        "['ALLOW_HEADERS'][0]",
-        "'Cookie' is forbidden by the Fetch standard: browsers send cookies by themselves.",
-        "Leave it out, and set ALLOW_CREDENTIALS to True for requests with cookies.",
-    ),
-    wrong(
-        {"ALLOW_HEADERS": ["Host"]},
-        "E011",
-        "['ALLOW_HEADERS'][0]",
-        "'Host' is forbidden by the Fetch standard: browsers let no script set it.",
-        "Leave it out.",
-    ),
-    wrong(
         {"ALLOW_HEADERS": ["x-a x-b"]},
         "E011",
         "['ALLOW_HEADERS'][0]",
         "'x-a x-b' is no header name.",
         "Write one name, such as 'x-total-count'.",
-    ),
-    wrong(
-        {"EXPOSE_HEADERS": ["Set-Cookie"]},
-        "E011",
-        "['EXPOSE_HEADERS'][0]",
-        "'Set-Cookie' is never shown to scripts, whatever a server says.",
-        "Leave it out.",
     ),
     wrong(
         {"VARY": ["*"]},
@@ -800,6 +781,194 @@ def test_w007_neighbour(settings: Any) -> None:
             "wildcard such as 'https://*.example.com', which does both.",
         )
     ]
+
+
+# -- W016 to W018: names that do not do what was meant --------------------------------------------
+
+
+def names(settings: Any, **default: Any) -> list[CheckMessage]:
+    """What is said about the names in a policy, which starts all the same."""
+    settings.CORS_POLICIES = {"default": default}
+    assert check_policies() == []
+    return check_names()
+
+
+LEFT_OUT = "Leave it out."
+ALL_LEFT_OUT = "Leave them out."
+BY_THEMSELVES = (
+    " For requests with cookies, set ALLOW_CREDENTIALS to True: browsers send them by themselves."
+)
+FRONT_END = " If your front end sets such a header on its requests, remove it there first."
+SENT = " If your views do send such a header in responses, silence this check."
+
+
+@pytest.mark.parametrize(
+    ("key", "written", "message", "hint"),
+    [
+        pytest.param(
+            "ALLOW_HEADERS",
+            ["accept", "accept-encoding", "authorization", "DNT", "origin", "x-csrftoken"],
+            "Browsers let no script set 'accept-encoding', 'dnt', 'origin'.",
+            ALL_LEFT_OUT,
+            id="the default of django-cors-headers before 4.0",
+        ),
+        (
+            "ALLOW_HEADERS",
+            ["Cookie"],
+            "Browsers let no script set 'cookie'.",
+            LEFT_OUT + BY_THEMSELVES,
+        ),
+        (
+            "ALLOW_HEADERS",
+            ["x-a", "Sec-Fetch-Site", "Access-Control-Allow-Origin"],
+            "Browsers let no script set 'sec-fetch-site'. Requests need no "
+            "'access-control-allow-origin': the middleware writes such headers on responses.",
+            ALL_LEFT_OUT + FRONT_END,
+        ),
+        (
+            "ALLOW_HEADERS",
+            ["Access-Control-Max-Age"],
+            "Requests need no 'access-control-max-age': the middleware writes such headers on "
+            "responses.",
+            LEFT_OUT + FRONT_END,
+        ),
+        (
+            "EXPOSE_HEADERS",
+            ["Set-Cookie"],
+            "Browsers never show 'set-cookie' to scripts.",
+            LEFT_OUT,
+        ),
+        (
+            "EXPOSE_HEADERS",
+            ["x-total-count", "Authorization", "X-CSRFToken", "accept", "content-type"],
+            "Requests have 'authorization', 'x-csrftoken', 'accept', and responses do not.",
+            ALL_LEFT_OUT + SENT,
+        ),
+        (
+            "EXPOSE_HEADERS",
+            ["Access-Control-Allow-Origin", "set-cookie2", "origin"],
+            "Browsers never show 'set-cookie2' to scripts. Requests have 'origin', and responses "
+            "do not. Only the browser needs 'access-control-allow-origin'.",
+            ALL_LEFT_OUT + SENT,
+        ),
+    ],
+)
+def test_w016_useless_headers(
+    settings: Any, key: str, written: list[str], message: str, hint: str
+) -> None:
+    """All of a list at once, and none keeps the project from starting."""
+    expected = warning("W016", f"CORS_POLICIES['default']['{key}']", message, hint)
+    assert names(settings, **{key: written}) == [expected]
+
+
+def test_w016_cookies_that_are_sent_already(settings: Any) -> None:
+    origins = {"ALLOW_ORIGINS": ["https://app.example.com"]}
+    [message] = names(settings, **origins, ALLOW_HEADERS=["cookie"], **CREDENTIALS)
+    assert message.hint == LEFT_OUT
+
+
+def test_what_is_useless_is_sent_as_written(settings: Any) -> None:
+    """Some front ends do set a response header, and would be blocked without it."""
+    settings.CORS_POLICIES = {
+        "default": {
+            "ALLOW_ORIGINS": ["https://app.example.com"],
+            "ALLOW_HEADERS": ["access-control-allow-origin", "cookie"],
+            "EXPOSE_HEADERS": ["authorization"],
+        }
+    }
+    headers = {"Origin": "https://app.example.com"}
+    response = Client().get("/hello/", headers=headers)
+    assert response["Access-Control-Expose-Headers"] == "authorization"
+    headers["Access-Control-Request-Method"] = "GET"
+    preflight = Client().options("/hello/", headers=headers)
+    assert preflight["Access-Control-Allow-Headers"] == "access-control-allow-origin, cookie"
+
+
+@pytest.mark.parametrize("credentials", [False, True])
+@pytest.mark.parametrize("headers", [["*", "authorization"], ["Authorization", "*"]])
+def test_authorization_beside_a_star_changes_nothing(
+    settings: Any, headers: list[str], credentials: bool
+) -> None:
+    asked = {
+        "Origin": "https://app.example.com",
+        "Access-Control-Request-Method": "PUT",
+        "Access-Control-Request-Headers": "authorization,x-a",
+    }
+    answers = []
+    for allow_headers in (["*"], headers):
+        policy = {"ALLOW_ORIGINS": ["https://app.example.com"], "ALLOW_CREDENTIALS": credentials}
+        assert names(settings, **policy, ALLOW_HEADERS=allow_headers) == []
+        answers.append(dict(Client().options("/hello/", headers=asked).headers))
+    assert answers[0] == answers[1]
+    assert "authorization" in answers[0]["Access-Control-Allow-Headers"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        (["GET", "PTCH"], [("PTCH", 1, "PATCH")]),
+        (("DELET", "POTS"), [("DELET", 0, "DELETE"), ("POTS", 1, "POST")]),
+        (["PROPFIND", "PURGE", "QUERY", "REPORT", "purge", "LINK", "SEARCH"], []),
+        (["*"], []),
+        ([], []),
+    ],
+)
+def test_w017_misspelt_methods(
+    settings: Any, written: Any, expected: list[tuple[str, int, str]]
+) -> None:
+    assert names(settings, ALLOW_METHODS=written) == [
+        warning(
+            "W017",
+            f"CORS_POLICIES['default']['ALLOW_METHODS'][{index}]",
+            f"{method!r} is not a registered HTTP method.",
+            f"Did you mean {meant!r}? If not, silence this check.",
+        )
+        for method, index, meant in expected
+    ]
+
+
+def test_w018_null(settings: Any) -> None:
+    assert names(settings, ALLOW_ORIGINS=["https://app.example.com", "null"]) == [
+        warning(
+            "W018",
+            "CORS_POLICIES['default']['ALLOW_ORIGINS'][1]",
+            "'null' allows any site: every site can send it, from a sandboxed frame.",
+            "Write ['*'] if every site may read the responses. If not, leave it out, and serve "
+            "your own page from an origin, such as 'http://localhost:3000'.",
+        )
+    ]
+
+
+def test_names_are_judged_where_they_are_written(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In settings, in rehearsals and in decorators; what a decorator takes over is named once."""
+    rehearsed = {"ALLOW_HEADERS": ["dnt"], "ALLOW_ORIGINS": ["null"]}
+    urlconf = ModuleType("urls_of_names")
+    urlconf.urlpatterns = [  # type: ignore[attr-defined]
+        path("one/", cors_policy(allow_headers=["cookie"])(hello)),
+        path("two/", cors_policy(allow_methods=["PTCH"], allow_origins=["null"])(hello)),
+        path("three/", cors_policy(max_age=1, report_only={"EXPOSE_HEADERS": ["te"]})(hello)),
+    ]
+    monkeypatch.setitem(sys.modules, urlconf.__name__, urlconf)
+    settings.ROOT_URLCONF = urlconf.__name__
+    found = names(
+        settings, ALLOW_HEADERS=["origin"], EXPOSE_HEADERS=["origin"], REPORT_ONLY=rehearsed
+    )
+    on = "on tests.views.hello"
+    two = "@cors_policy(allow_methods=['PTCH'], allow_origins=['null'])"
+    three = "@cors_policy(max_age=1, report_only={'EXPOSE_HEADERS': ['te']})"
+    assert [(*ids([message]), message.obj) for message in found] == [
+        ("W016", "CORS_POLICIES['default']['ALLOW_HEADERS']"),
+        ("W016", "CORS_POLICIES['default']['EXPOSE_HEADERS']"),
+        ("W016", "CORS_POLICIES['default']['REPORT_ONLY']['ALLOW_HEADERS']"),
+        ("W018", "CORS_POLICIES['default']['REPORT_ONLY']['ALLOW_ORIGINS'][0]"),
+        ("W016", f"@cors_policy(allow_headers=['cookie']) {on}: allow_headers"),
+        ("W017", f"{two} {on}: allow_methods[0]"),
+        ("W018", f"{two} {on}: allow_origins[0]"),
+        ("W016", f"{three} {on}: report_only['EXPOSE_HEADERS']"),
+    ]
+    assert "set allow_credentials to True" in str(found[4].hint)
 
 
 # -- W008 and W009: cookies -----------------------------------------------------------------------
