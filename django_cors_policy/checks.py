@@ -179,6 +179,14 @@ def check_cookies(**kwargs: Any) -> list[CheckMessage]:
     return [warning for place, policy in _policies() for warning in _cookie_problems(place, policy)]
 
 
+@register(Tags.security, deploy=True)
+def check_local_origins(**kwargs: Any) -> list[CheckMessage]:
+    """W019: credentials for origins that are on the user's own device."""
+    if settings.DEBUG:
+        return []
+    return [warning for place, policy in _policies() for warning in _local_origins(place, policy)]
+
+
 def as_message(error: PolicyError) -> CheckMessage:
     return Error(
         error.message, hint=error.hint, obj=error.key or None, id=f"django_cors_policy.{error.id}"
@@ -529,6 +537,28 @@ def _cookie_problems(place: Place, policy: Policy) -> Iterator[Warning]:
             f"Pages on {cross_site!r} may send credentials, but the session cookie is not Secure: "
             "browsers reject a cookie for other sites without it.",
             f"Set SESSION_COOKIE_SECURE = True. {fine}",
+        )
+
+
+def _local_origins(place: Place, policy: Policy) -> Iterator[Warning]:
+    is_own = _says(policy, "ALLOW_ORIGINS") or _says(policy, "ALLOW_CREDENTIALS")
+    if not policy.allow_credentials or not is_own:
+        return
+    # Of any scheme: the web views of apps have capacitor://localhost, https://localhost and others.
+    local = [
+        short_repr(entry if isinstance(entry, re.Pattern) else str(entry))
+        for entry in policy.origins
+        if any(is_loopback(origin.host) for origin in _origins_of(entry))
+    ]
+    if local:
+        yield _warning(
+            19,
+            str(place),
+            f"Credentials are allowed for {', '.join(local)}: any program on a user's device can "
+            "have such an origin, and act as that user.",
+            "For development, add such origins only where DEBUG is True, or read the list from "
+            "the environment. In an app, send a token in place of cookies. If you accept the "
+            "risk, silence this check.",
         )
 
 

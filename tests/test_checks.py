@@ -25,6 +25,7 @@ from django.urls import path
 
 from django_cors_policy.checks import (
     check_cookies,
+    check_local_origins,
     check_names,
     check_policies,
     check_setup,
@@ -493,6 +494,9 @@ def test_nothing_is_said_about_a_good_project(settings: Any, deploy: bool) -> No
     settings.MIDDLEWARE = [OURS, SECURITY, SESSION, COMMON, CSRF, AUTH]
     settings.SESSION_COOKIE_SECURE = True
     settings.CORS_POLICIES = GOOD
+    if deploy:  # without the development server
+        origins = ["https://app.example.com", "https://*.example.com"]
+        settings.CORS_POLICIES = {**GOOD, "default": {"ALLOW_ORIGINS": origins, **CREDENTIALS}}
     messages = checks.run_checks(include_deployment_checks=deploy)
     assert [message for message in messages if "cors" in str(message.id)] == []
 
@@ -1049,6 +1053,94 @@ def test_cookies(
 def test_no_credentials_no_cookies(settings: Any) -> None:
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": ["https://app.example.com"]}}
     assert check_cookies() == []
+
+
+# -- W019: origins on the user's own device -------------------------------------------------------
+
+
+def test_w019_all_local_origins_of_a_policy(settings: Any) -> None:
+    settings.CORS_POLICIES = {
+        "default": {
+            "ALLOW_ORIGINS": [
+                "https://app.example.com",
+                "http://localhost:*",
+                "capacitor://localhost",
+                re.compile(r"https?://127\.0\.0\.1(:\d+)?"),
+            ],
+            **CREDENTIALS,
+        },
+        "public": {"ALLOW_ORIGINS": ["http://localhost:*"], "PATHS": ["/public/"]},
+    }
+    assert check_local_origins() == [
+        warning(
+            "W019",
+            "CORS_POLICIES['default']",
+            "Credentials are allowed for 'http://localhost:*', 'capacitor://localhost', "
+            r"re.compile(r'https?://127\.0\.0\.1(:\d+)?'): any program on a user's device can have "
+            "such an origin, and act as that user.",
+            "For development, add such origins only where DEBUG is True, or read the list from the "
+            "environment. In an app, send a token in place of cookies. If you accept the risk, "
+            "silence this check.",
+        )
+    ]
+    settings.DEBUG = True
+    assert check_local_origins() == []
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_local"),
+    [
+        ("http://localhost:3000", True),
+        ("http://localhost", True),  # web views on Android
+        ("https://localhost", True),
+        ("http://127.0.0.1:3000", True),
+        ("http://[::1]:3000", True),
+        ("http://*.localhost:*", True),
+        ("https://tauri.localhost", True),
+        ("capacitor://localhost", True),
+        ("ionic://localhost", True),
+        ("tauri://localhost", True),
+        (re.compile(r"http://localhost:\d+"), True),
+        (re.compile(r"(capacitor|ionic)://localhost"), True),
+        (re.compile(r"https://app\.example\.com|http://localhost:3000"), True),
+        ("https://app.example.com", False),
+        ("https://localhost.example.com", False),
+        ("https://*.example.com", False),
+        ("chrome-extension://abcdefghijklmnopabcdefghijklmnop", False),  # one extension's own
+        (re.compile(r"https://\w+\.example\.com"), False),
+    ],
+)
+def test_w019(settings: Any, origin: Any, is_local: bool) -> None:
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [origin], **CREDENTIALS}}
+    assert ids(check_local_origins()) == ["W019"] * is_local
+
+
+def test_w019_comes_with_deploy_alone(settings: Any) -> None:
+    settings.CORS_POLICIES = GOOD
+    for deploy in (False, True):
+        found = ids(checks.run_checks(include_deployment_checks=deploy))
+        assert ("W019" in found) == deploy
+
+
+def test_w019_in_decorators(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one allows the credentials or the origins, and not where it takes over both."""
+    urlconf = ModuleType("urls_of_local_origins")
+    urlconf.urlpatterns = [  # type: ignore[attr-defined]
+        path("one/", cors_policy(allow_credentials=True)(hello)),
+        path("two/", cors_policy("sure", allow_origins=["tauri://localhost"])(hello)),
+        path("three/", cors_policy("sure", max_age=60)(hello)),
+    ]
+    monkeypatch.setitem(sys.modules, urlconf.__name__, urlconf)
+    settings.ROOT_URLCONF = urlconf.__name__
+    settings.CORS_POLICIES = {
+        "default": {"ALLOW_ORIGINS": ["http://localhost:*"]},
+        "sure": {"ALLOW_ORIGINS": ["http://localhost:*"], **CREDENTIALS},
+    }
+    assert [message.obj for message in check_local_origins()] == [
+        "CORS_POLICIES['sure']",
+        "@cors_policy('sure', allow_origins=['tauri://localhost']) on tests.views.hello",
+        "@cors_policy(allow_credentials=True) on tests.views.hello",
+    ]
 
 
 # -- W012 and W013, and the policies of decorators -------------------------------------------------

@@ -82,6 +82,7 @@ def run(code: str) -> dict[str, Any]:
         pytest.importorskip("rest_framework")
     names: dict[str, Any] = {
         "__name__": "shop.views",
+        "DEBUG": True,
         "re": re,
         "timedelta": datetime.timedelta,
         "path": path,
