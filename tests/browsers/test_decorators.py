@@ -54,3 +54,56 @@ def test_credentials_for_the_method_that_has_them(page, server, decorated):
     # "*" never goes with credentials, and the browser holds the server to it.
     assert fetch_in_page(page, url, credentials="include").error
     assert fetch_in_page(page, url).status == 200
+
+
+@pytest.fixture
+def open_to_page(settings, server, allow):
+    """The default policy allows the page with credentials."""
+    allow()
+    page = {"ALLOW_ORIGINS": [server.origin(APP)], "ALLOW_CREDENTIALS": True}
+    settings.CORS_POLICIES = {"default": page, "partner": page | {"ALLOW_ORIGIN_FUNC": never}}
+
+
+def never(origin, request):
+    return False
+
+
+@pytest.mark.parametrize("credentials", ["omit", "include"])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "POST", "OPTIONS"])
+def test_a_closed_method_is_not_sent_after_another(page, server, open_to_page, method, credentials):
+    """The browser keeps what it is told for the URL, and must learn nothing that opens PUT."""
+    url = server.url("/api/transfer/", API)
+    init = {"credentials": credentials, "headers": {"x-requested-with": "script"}}
+    assert fetch_in_page(page, url, method="PUT", **init).error
+    assert server.seen == ["OPTIONS 403"]
+    fetch_in_page(page, url, method=method, **init)
+    server.log.clear()
+    assert fetch_in_page(page, url, method="PUT", **init).error
+    assert server.seen == ["OPTIONS 403"]
+
+
+@pytest.mark.parametrize("closed", ["DELETE", "OPTIONS"])
+def test_closed_delete_and_options_are_not_sent_after_put(page, server, open_to_page, closed):
+    url = server.url("/api/closed-delete/", API)
+    assert fetch_in_page(page, url, method="PUT", credentials="include").status == 200
+    server.log.clear()
+    assert fetch_in_page(page, url, method=closed, credentials="include").error
+    assert server.seen == ["OPTIONS 403"]
+
+
+def test_what_all_methods_grant_alike_is_remembered(page, server, open_to_page):
+    url = server.url("/api/shared/", API)
+    headers = {"x-requested-with": "script"}
+    assert fetch_in_page(page, url, method="PUT", headers=headers).status == 200
+    assert fetch_in_page(page, url, headers=headers).status == 200
+    assert fetch_in_page(page, url, method="PUT", headers=headers).status == 200
+    assert server.seen == ["OPTIONS 204", "PUT 200", "GET 200", "PUT 200"]
+
+
+def test_a_hidden_decorator_closes_the_view(page, server, open_to_page):
+    url = server.url("/api/hidden/", API)
+    assert fetch_in_page(page, url, method="PUT", credentials="include").error
+    assert server.seen == ["OPTIONS 403"]
+    # Sent without a preflight, as to every server, and not readable.
+    assert fetch_in_page(page, url, credentials="include").error
+    assert server.seen == ["OPTIONS 403", "GET 200"]

@@ -15,4 +15,8 @@ urlpatterns = [
     path("api/decorated/", views.decorated),
     path("api/neighbour/", views.items),
     path("api/orders/", views.Orders.as_view()),
+    path("api/transfer/", views.Transfer.as_view()),
+    path("api/shared/", views.Shared.as_view()),
+    path("api/closed-delete/", views.ClosedDelete.as_view()),
+    path("api/hidden/", views.hidden),
 ]

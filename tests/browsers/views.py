@@ -15,7 +15,7 @@ from django.http import (
 )
 from django.views import View
 
-from django_cors_policy.decorators import cors_policy
+from django_cors_policy.decorators import cors_policy, same_origin_only
 
 
 def items(request: HttpRequest) -> HttpResponse:
@@ -38,6 +38,45 @@ class Orders(View):
     @cors_policy("partner")
     def post(self, request: HttpRequest) -> HttpResponse:
         return items(request)
+
+
+class Transfer(View):
+    """Nothing is handled but PUT, and that is closed."""
+
+    @same_origin_only
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return items(request)
+
+
+class Shared(View):
+    """Two policies, and the page is allowed the same by both."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return items(request)
+
+    @cors_policy("partner")
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return items(request)
+
+
+class ClosedDelete(View):
+    """Open, but for DELETE and for OPTIONS."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return items(request)
+
+    put = get
+    delete = options = same_origin_only(get)
+
+
+def audit(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    def inner(request: HttpRequest) -> HttpResponse:
+        return view(request)
+
+    return inner
+
+
+hidden = audit(same_origin_only(items))
 
 
 def login(request: HttpRequest) -> HttpResponse:
