@@ -284,7 +284,7 @@ def _rule_found(book: PolicyBook, found: Found | None) -> Ruling | None:
         logger.error("%s is not rehearsed: %s", reason, refused)
         return Ruling(policy, reason)
     logger.error("%s allows no other origin: %s", reason, refused)
-    return _close(reason, "The decorator and the settings contradict each other.")
+    return _close(reason, f"{reason} is wrong.")
 
 
 def _is_same(one: Policy | None, other: Policy | None) -> bool:

@@ -7,6 +7,7 @@ with credentials. Before that, the system check names it.
 from __future__ import annotations
 
 import functools
+import io
 import types
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from xmlrpc.client import ServerProxy
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.core.management import call_command
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
@@ -24,7 +26,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django_cors_policy.checks import check_decorators, check_views
 from django_cors_policy.conf import policy_book
 from django_cors_policy.decorators import cors_policy, same_origin_only
-from django_cors_policy.inspection import ViewInspection
+from django_cors_policy.inspection import ViewInspection, name_of
 from django_cors_policy.resolution import rule_view
 
 APP = "https://app.example.com"
@@ -183,6 +185,10 @@ class AuditedMethodOfPublicClass(View):
     put = audit(same_origin_only(lambda self, request: plain(request)))
 
 
+class AuditedStaticMethod(View):
+    put = staticmethod(audit(closed))
+
+
 class AuditedDispatch(View):
     dispatch = audit(same_origin_only(View.dispatch))
 
@@ -223,6 +229,7 @@ HIDDEN: dict[str, Any] = {
     "class-method": HiddenClassMethod.of_class,
     "audited-method": AuditedMethod.as_view(),
     "audited-method-of-public-class": AuditedMethodOfPublicClass.as_view(),
+    "audited-static-method": AuditedStaticMethod.as_view(),
     "audited-dispatch": AuditedDispatch.as_view(),
     "inherits-audited": InheritsAudited.as_view(),
 }
@@ -429,6 +436,7 @@ def test_odd_functions(view: Any, project: Any) -> None:
     client = project(view=view)
     assert check_views() == []
     assert client.options("/view/", headers=PREFLIGHT).status_code == 204
+    assert name_of(view).endswith("<locals>.view")
 
 
 def test_a_long_chain_ends() -> None:
@@ -531,3 +539,12 @@ def test_ninja_checks(ninja_client: Client) -> None:
         ("django_cors_policy.E020", "tests.urls_ninja.audited_view"),
     }
     assert check_decorators() == []
+
+
+def test_ninja_is_listed_by_method(ninja_client: Client) -> None:
+    out = io.StringIO()
+    call_command("cors_policies", stdout=out)
+    [by_method] = [
+        [line.split()[1] for line in out.getvalue().splitlines() if "/api/by-method" in line]
+    ]
+    assert by_method == ["GET", "POST", "PUT"]
