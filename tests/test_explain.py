@@ -29,13 +29,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from django_cors_policy import conversation, refusals, sources
+from django_cors_policy import refusals, sources
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
 from django_cors_policy.allowlist.snapshot import allowlist
 from django_cors_policy.conf import compile_book
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from django_cors_policy.exceptions import PolicyError, PolicyErrors
-from django_cors_policy.explain import Explanation, Finding, explain
+from django_cors_policy.explain import Explanation, Finding, explain, playback
 from django_cors_policy.refusals import Refusal
 
 from .page import Fetched, fetch_from
@@ -827,7 +827,7 @@ def test_redirects_without_end(settings: Any, monkeypatch: pytest.MonkeyPatch) -
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "ALLOW_HEADERS": ["*"]}}
     url = "https://b.example/plain/"
     assert explain(APP, "GET", url, headers=["x-forwarded-proto"]).is_allowed
-    monkeypatch.setattr(conversation, "MOST_REDIRECTS", 0)
+    monkeypatch.setattr(playback, "MOST_REDIRECTS", 0)
     explanation = explain(APP, "GET", "https://b.example/plain")
     assert [cause.code for cause in explanation.causes] == ["redirect-loop"]
     assert explanation.exchanges[-1].failure == "More than 0 redirects."

@@ -34,8 +34,6 @@ ORDER = [
     "notes",
     "middleware",
     "checks",
-    "conversation",
-    "findings",
     "explain",
     "apps",
 ]

@@ -12,24 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from . import browser, fetch, reasons
-from .browser import Call
-from .conf import policy_book
-from .conversation import Exchange, Message, Step, Target, find_view, play, read_target
-from .exceptions import PolicyError
-from .findings import (
-    Finding,
-    Fix,
-    find_cause,
-    find_cause_in_script,
-    find_notes,
-    judge_cookies,
-    rows_for,
-)
-from .inspection import name_of
-from .origins import split_origin
+from django_cors_policy import browser, fetch, reasons
+from django_cors_policy.browser import Call
+from django_cors_policy.conf import policy_book
+from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.inspection import name_of
+from django_cors_policy.origins import split_origin
 
-__all__ = ["Exchange", "Explanation", "Finding", "Fix", "Message", "explain"]
+from .causes import find_cause, find_cause_in_script
+from .findings import Finding
+from .playback import Exchange, Step, Target, find_view, play, read_target
+from .rows import rows_for
+from .side_notes import find_notes, judge_cookies
 
 # Characters; no server takes a header that is longer.
 LONGEST_CONTENT_TYPE = 8000

@@ -34,15 +34,15 @@ from django.urls import (
 from django.utils import translation
 from django.utils.module_loading import import_string
 
-from . import browser, checks, fetch, reasons
-from .browser import Call, Failure
-from .conf import Ruling, policy_book
-from .exceptions import PolicyError
-from .inspection import ViewInspection
-from .middleware import wrap
-from .origins import DEFAULT_PORTS, split_origin
-from .refusals import Audience
-from .resolution import language_of, rule_actual, rule_preflight
+from django_cors_policy import browser, checks, fetch, reasons
+from django_cors_policy.browser import Call, Failure
+from django_cors_policy.conf import Ruling, policy_book
+from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.inspection import ViewInspection
+from django_cors_policy.middleware import wrap
+from django_cors_policy.origins import DEFAULT_PORTS, split_origin
+from django_cors_policy.refusals import Audience
+from django_cors_policy.resolution import language_of, rule_actual, rule_preflight
 
 # Middleware that redirects, or answers for CORS beside ours. It is played for what it is, because
 # it looks at nothing but request, settings and URLconf.
