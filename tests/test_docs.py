@@ -272,8 +272,8 @@ def test_example_session_is_what_the_example_project_says(tmp_path: Path) -> Non
 
 def test_each_finding_is_documented() -> None:
     codes, causes = set(), set()
-    for path in (PACKAGE / "explain").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for file in (PACKAGE / "explain").glob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func) == "Finding":
                 codes |= strings_in(node.args[0])
             elif isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "code":
