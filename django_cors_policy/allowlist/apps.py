@@ -30,10 +30,10 @@ class AllowlistConfig(AppConfig):
 
 
 def _make_token(*, using: str, apps: Apps = global_apps, **kwargs: Any) -> None:
-    from .models import Freshness, touch
+    from .models import Freshness, write_token
 
     if router.allow_migrate_model(using, Freshness):
         # Not after "migrate cors_policy_allowlist zero": then there is no table any more.
         with contextlib.suppress(LookupError):
             apps.get_model("cors_policy_allowlist", "Freshness")
-            touch(using)
+            write_token(using)

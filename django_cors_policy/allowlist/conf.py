@@ -25,12 +25,14 @@ class AllowlistSettings:
     cross-origin request, on the request's own connection. ``full_reload_seconds``: how often all
     rows are read though nothing seems to have changed, for changes made by raw SQL.
     ``first_wait_seconds``: how long the first requests of a process may wait for the first rows.
+    ``database``: the alias of the database that has the rows; None for what the router says.
     """
 
     refresh_seconds: float = 5
     full_reload_seconds: float = 300
     first_wait_seconds: float = 5
     record_refusals: bool = False
+    database: str | None = None
 
 
 def compile_settings(config: object) -> AllowlistSettings:
@@ -61,6 +63,10 @@ def compile_settings(config: object) -> AllowlistSettings:
 
 def _problem_with(name: str, value: object) -> tuple[str, str] | None:
     """Why a field cannot have the value, and what to write instead."""
+    if name == "database":
+        if value is None or value in settings.DATABASES:
+            return None
+        return "is not an alias in DATABASES", did_you_mean(value, settings.DATABASES)
     if isinstance(getattr(AllowlistSettings, name), bool):
         if isinstance(value, bool):
             return None

@@ -11,6 +11,7 @@ from typing import Any
 import idna
 from django.core.exceptions import ValidationError
 from django.db import connections, models, router, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
@@ -26,6 +27,9 @@ from django_cors_policy.origins import (
     split_origin,
 )
 from django_cors_policy.policy import Policy, credential_problems, did_you_mean
+
+from .conf import allowlist_settings
+from .database import note_write
 
 # Room for the wildcards, which no origin has.
 MAX_PATTERN_LENGTH = MAX_ORIGIN_LENGTH + len("*.")
@@ -134,6 +138,16 @@ class AllowedOriginQuerySet(models.QuerySet["AllowedOrigin"]):
         return one_change(self.db)
 
 
+class AllowedOriginManager(models.Manager.from_queryset(AllowedOriginQuerySet)):  # type: ignore[misc]
+    """Rows of the allowlist's database, where ``CORS_ALLOWLIST["DATABASE"]`` names it."""
+
+    def get_queryset(self) -> AllowedOriginQuerySet:
+        """As Django's. Another database can still be chosen, by ``using()``."""
+        database = self._db or allowlist_settings().database
+        queryset: AllowedOriginQuerySet = super().get_queryset()
+        return queryset.using(database) if database is not None else queryset
+
+
 class AllowedOrigin(models.Model):
     """One origin, or a wildcard over several, that a policy allows besides its settings."""
 
@@ -180,7 +194,7 @@ class AllowedOrigin(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
-    objects = AllowedOriginQuerySet.as_manager()
+    objects = AllowedOriginManager()
 
     class Meta:
         """Unique per policy and origin."""
@@ -201,7 +215,7 @@ class AllowedOrigin(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """As Django's, in one transaction with the token that tells of it."""
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        using = kwargs["using"] = kwargs.get("using") or self._database()
         with one_change(using):
             super().save(*args, **kwargs)
 
@@ -209,11 +223,16 @@ class AllowedOrigin(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
         """As Django's, in one transaction with the token that tells of it."""
-        using = kwargs.get("using") or router.db_for_write(type(self), instance=self)
+        using = kwargs["using"] = kwargs.get("using") or self._database()
         with one_change(using):
             return super().delete(*args, **kwargs)
 
     delete.alters_data = True  # type: ignore[attr-defined]
+
+    def _database(self) -> str:
+        """Where the row is written to, unless ``using`` says otherwise."""
+        chosen = allowlist_settings().database
+        return chosen or router.db_for_write(type(self), instance=self)
 
     def clean(self) -> None:
         """Refuse what settings would refuse, with the same hints."""
@@ -336,6 +355,19 @@ def touch(using: str) -> None:
     On each write, not once in a transaction: who reads on the same connection in between (a test
     does) has taken the token for what it saw.
     """
+    write_token(using)
+    # Once is enough here. The callback goes with a savepoint that is rolled back.
+    connection = connections[using]
+    if note_write(using) and not any(
+        isinstance(func, Change) for _, func, *_ in connection.run_on_commit
+    ):
+        change = Change(connection)
+        change.announce()
+        transaction.on_commit(change, using=using)
+
+
+def write_token(using: str) -> None:
+    """Write another token."""
     token = uuid.uuid4().hex
     row = Freshness.objects.using(using).filter(pk=FRESHNESS_ID)
     # Not update_or_create, which on MariaDB locks the gap where the row is not: a deadlock for two.
@@ -344,15 +376,31 @@ def touch(using: str) -> None:
             [Freshness(pk=FRESHNESS_ID, token=token)], ignore_conflicts=True
         )
         row.update(token=token)
-    # Once is enough here. The callback goes with a savepoint that is rolled back.
-    if not any(func is _catch_up for _, func, *_ in connections[using].run_on_commit):
-        transaction.on_commit(_catch_up, using=using)
 
 
-def _catch_up() -> None:
-    from .snapshot import allowlist
+class Change:
+    """A transaction of this process that changes the allowlist. Called when it is committed."""
 
-    allowlist.catch_up()
+    def __init__(self, connection: BaseDatabaseWrapper) -> None:
+        self._connection = connection
+
+    def announce(self) -> None:
+        """Let the allowlist know, before the transaction ends."""
+        from .snapshot import allowlist
+
+        allowlist.expect(self)
+
+    def __call__(self) -> None:
+        from .snapshot import allowlist
+
+        allowlist.settle()
+        allowlist.catch_up()
+
+    def is_over(self) -> bool:
+        """Whether the transaction has ended, also where an earlier callback has raised, and this
+        one is not called.
+        """
+        return all(func is not self for _, func, *_ in list(self._connection.run_on_commit))
 
 
 @receiver(post_save, sender=AllowedOrigin)
@@ -366,4 +414,4 @@ def _touch_after_loading_rows(*, using: str, raw: bool, **kwargs: Any) -> None:
 def _touch_after_loading_the_token(*, using: str, raw: bool, **kwargs: Any) -> None:
     # A fixture may bring an old token beside rows that were never together with it.
     if raw:
-        Freshness.objects.using(using).filter(pk=FRESHNESS_ID).update(token=uuid.uuid4().hex)
+        write_token(using)

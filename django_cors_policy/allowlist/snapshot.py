@@ -21,7 +21,7 @@ from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
-from django.db import DataError, Error, connections, router
+from django.db import DataError, Error, connections
 from django.db.models import Q
 from django.dispatch import receiver
 from django.utils import timezone
@@ -39,9 +39,11 @@ from django_cors_policy.policy import (
 )
 
 from .conf import SETTING, allowlist_settings
+from .database import allowlist_database
 from .models import (
     FRESHNESS_ID,
     AllowedOrigin,
+    Change,
     Freshness,
     is_plain,
     read_row,
@@ -239,6 +241,8 @@ class Allowlist:
         self._published = 0
         self._loaded_at = 0.0
         self._failure = ""
+        # What closing a connection has raised, each logged once.
+        self._failed_to_close: set[str] = set()
         self._start_over()
         os.register_at_fork(after_in_child=self._start_over)
 
@@ -255,6 +259,10 @@ class Allowlist:
         self._progress = threading.Condition()
         self._begun = 0
         self._done = 0
+        # Of the last question that was answered: how many had begun with it.
+        self._answered = 0
+        # Transactions of this process that change rows, and of whose end nothing is known yet.
+        self._pending: list[Change] = []
         self._busy_since: float | None = None
         self._finished_at = 0.0
         self.ready_until = 0.0
@@ -278,6 +286,9 @@ class Allowlist:
     def validate(self) -> None:
         """Raise ``ImproperlyConfigured`` if ``CORS_ALLOWLIST`` is wrong."""
         allowlist_settings()
+        # At start, while no request has chosen a tenant. What a router raises is told later.
+        with contextlib.suppress(Exception):
+            allowlist_database()
 
     def judge(self, policy: Policy, origin: str) -> Grant | None:
         """What the rows grant ``origin`` under ``policy``; None if nothing."""
@@ -290,7 +301,7 @@ class Allowlist:
     def is_ready(self) -> bool:
         """Whether ``judge`` can be asked at once; else ``prepare`` first."""
         interval = allowlist_settings().refresh_seconds
-        if interval == 0 or self._thread is None:
+        if interval == 0 or self._thread is None or any(map(Change.is_over, self._pending)):
             return False
         now = time.monotonic()
         busy_since = self._busy_since
@@ -313,6 +324,10 @@ class Allowlist:
             self._poll()
             return
         self._ensure_thread()
+        if self.settle():
+            # An earlier callback of the transaction has raised, so nothing told of its end.
+            self._ask_anew(allowlist_settings().first_wait_seconds)
+            return
         with self._progress:
             if self.is_ready():
                 return  # another request saw to it, or the new thread was quick
@@ -340,7 +355,7 @@ class Allowlist:
         try:
             self.prepare()
         finally:
-            connections.close_all()  # of this thread, which is nobody's
+            self._close_connections()  # of this thread, which no request has
 
     def rows(self, policy: Policy, origin: str) -> list[sources.Row]:
         """The rows that cover ``origin``, the one that decides first, and those that come near.
@@ -356,13 +371,46 @@ class Allowlist:
 
     # -- How it stays fresh.
 
+    def expect(self, change: Change) -> None:
+        """A transaction changes rows: look at its end with each request until it is there."""
+        if self._thread is not None and allowlist_settings().refresh_seconds != 0:
+            with self._lock:
+                self._pending.append(change)
+            self.ready_until = 0.0
+
+    def settle(self) -> bool:
+        """Expect no more of transactions that have ended. Returns whether any has."""
+        with self._lock:
+            before = len(self._pending)
+            self._pending = [change for change in self._pending if not change.is_over()]
+            return len(self._pending) < before
+
     def catch_up(self) -> None:
         """Be up to date at once: this process has just committed a change."""
         if self._thread is not None and allowlist_settings().refresh_seconds != 0:
-            self._poll()
+            self._ask_anew(self._patience)
+
+    def _ask_anew(self, seconds: float) -> None:
+        """Have the thread ask once more, from now on, and wait for the answer so long at most.
+
+        It has a connection of its own. That of a request may have been led to a tenant's tables.
+        """
+        self._ensure_thread()
+        with self._progress:
+            wanted = self._begun + 1
+            self._wake.set()
+            is_begun = self._busy_since is not None or self._progress.wait_for(
+                lambda: self._begun >= wanted, THREAD_START_SECONDS
+            )
+            if is_begun:
+                self._progress.wait_for(lambda: self._answered >= wanted, seconds)
+                return
+        self._poll_instead(always=True)
 
     def _ensure_thread(self) -> None:
         with self._lock:
+            if self._thread is not None and not self._thread.is_alive() and self._begun:
+                self._thread = None  # whatever has ended it
             if self._thread is None:
                 self._deadline = time.monotonic() + allowlist_settings().first_wait_seconds
             elif self._busy_since is None or (time.monotonic() - self._busy_since < self._patience):
@@ -381,21 +429,41 @@ class Allowlist:
     def _run(self) -> None:
         me = threading.current_thread()
         retry = FIRST_RETRY_SECONDS
-        while self._begin(me):
-            started = time.monotonic()
-            try:
+        try:
+            while self._begin(me):
+                started = time.monotonic()
                 has_worked = self._poll()
-            finally:
-                connections.close_all()  # none stays open while nothing happens
-            wake = self._end(me)
-            interval = allowlist_settings().refresh_seconds
-            if has_worked:
-                pause = EARLY * interval - (time.monotonic() - started)
-                retry = FIRST_RETRY_SECONDS
-            else:
-                pause = min(retry, interval)
-                retry *= 2
-            wake.wait(max(pause, 0.01))
+                self._close_connections()  # none stays open while nothing happens
+                wake = self._end(me)
+                interval = allowlist_settings().refresh_seconds
+                if has_worked:
+                    pause = EARLY * interval - (time.monotonic() - started)
+                    retry = FIRST_RETRY_SECONDS
+                else:
+                    pause = min(retry, interval)
+                    retry *= 2
+                wake.wait(max(pause, 0.01))
+        finally:
+            # Whatever ends this thread, the next request sees at once that there is none.
+            with self._lock:
+                if self._thread is me:
+                    self._thread = None
+                    self._busy_since = None
+                    self.ready_until = 0.0
+
+    def _close_connections(self) -> None:
+        """Close the connections of this thread, each whatever the others' drivers raise."""
+        for connection in connections.all(initialized_only=True):
+            try:
+                connection.close()
+            except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
+                if type(error).__name__ not in self._failed_to_close:
+                    self._failed_to_close.add(type(error).__name__)
+                    logger.warning(
+                        "A connection of the CORS allowlist to %r could not be closed: %r",
+                        connection.alias,
+                        error,
+                    )
 
     def _begin(self, thread: threading.Thread) -> bool:
         """Note that ``thread`` asks; False if it is not the one that should."""
@@ -414,22 +482,27 @@ class Allowlist:
         with self._progress:
             # One that was stuck and has been given up leaves the state to the other.
             if self._thread is thread:
-                self._note_answer(time.monotonic())
+                self._answered = self._begun
                 self._busy_since = None
+                self._note_answer(time.monotonic())
                 self._patience = STUCK_SECONDS
             return self._wake
 
     def _note_answer(self, finished_at: float) -> None:
         self._done += 1
         self._finished_at = finished_at
-        self.ready_until = finished_at + 2 * allowlist_settings().refresh_seconds
+        interval = allowlist_settings().refresh_seconds
+        self.ready_until = 0.0 if self._pending else finished_at + 2 * interval
         self._progress.notify_all()
 
-    def _poll_instead(self) -> None:
-        """Ask from a request, because no thread does. One request at a time; others go on."""
+    def _poll_instead(self, *, always: bool = False) -> None:
+        """Ask from a request, because no thread does. One request at a time; others go on.
+
+        ``always``: also where the last answer is not old yet.
+        """
         if self._stand_in.acquire(blocking=False):
             try:
-                if not self.is_ready():
+                if always or not self.is_ready():
                     self._poll()
                     with self._progress:
                         # Due again after one interval, not two.
@@ -442,7 +515,7 @@ class Allowlist:
         # What was begun earlier never replaces what was begun later.
         ticket = next(self._tickets)
         try:
-            using = _database()
+            using = allowlist_database()
             # Before the rows: if they change in between, the next poll sees another token.
             token = read_token(using)
             book = policy_book()
@@ -503,11 +576,6 @@ def read_token(using: str) -> str:
     """The token of the committed state; ``""`` if nothing was ever written."""
     tokens = Freshness.objects.using(using).filter(pk=FRESHNESS_ID).values_list("token", flat=True)
     return tokens.first() or ""
-
-
-def _database() -> str:
-    # The one that is written to: a replica may lag behind.
-    return router.db_for_write(AllowedOrigin)
 
 
 allowlist = Allowlist()
