@@ -15,18 +15,17 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
-from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
 from . import fetch, patterns, sources
 from .conf import DEFAULT_ALIAS, SETTING, PolicyBook, policy_book
 from .decorators import DecoratorPlace, Mark, all_marks
 from .exceptions import PolicyError, PolicyErrors, short_repr
-from .inspection import ViewInspection, walk_urls
+from .inspection import Bypass, Route
 from .middleware import CorsPolicyMiddleware
 from .origins import Entry, OriginPattern
 from .policy import Place, Policy
-from .resolution import declarations, derive_policy, rule_view
+from .resolution import declarations, derive_policy, inspected_routes, rule_view
 from .sites import is_loopback, registrable_domain
 
 MIDDLEWARE = f"{CorsPolicyMiddleware.__module__}.{CorsPolicyMiddleware.__qualname__}"
@@ -130,7 +129,7 @@ def check_names(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.urls)
 def check_views(**kwargs: Any) -> list[CheckMessage]:
-    """E019, E020 and W015, and the errors of policies that decorators make, each with its view."""
+    """E019, E020, W015, W020, and the errors of policies that decorators make, with their views."""
     book = _book()
     if book is None or not hasattr(settings, "ROOT_URLCONF"):
         return []
@@ -153,21 +152,18 @@ def check_decorators(**kwargs: Any) -> list[CheckMessage]:
     """W014: decorators that no URL of the project leads to."""
     if not hasattr(settings, "ROOT_URLCONF"):
         return []
-    in_use = set[Mark]().union(
-        *(
-            ViewInspection(route.pattern.callback).marks()
-            for route in walk_urls(get_resolver().url_patterns)
-        )
-    )
+    in_use = set[Mark]().union(*(inspection.marks() for _, inspection in inspected_routes()))
     unused = {(mark.file, mark.line): mark for mark in all_marks() if mark not in in_use}
     return [
         _warning(
             14,
             f"{_shorten(file)}:{line}",
             f"No URL leads to what {mark.declaration.name} decorates here, so it has no effect.",
-            "Decorate what the URLconf names. A framework's decorator that registers the function "
-            "below it, such as @router.get(...), goes above this one. If another URLconf leads to "
-            "the view (request.urlconf), silence this check.",
+            "Decorate what the URLconf names. In a class, that is the class, its dispatch() or a "
+            "method that answers requests, such as post(), and nothing that these call. A "
+            "framework's decorator that registers the function below it, such as "
+            "@router.get(...), goes above this one. If another URLconf leads to the view "
+            "(request.urlconf), silence this check.",
         )
         for (file, line), mark in unused.items()
     ]
@@ -200,28 +196,48 @@ def _shorten(file: str) -> str:
 
 
 def _reopened_methods(book: PolicyBook) -> Iterator[CheckMessage]:
-    """W015: methods that a class overrides, and so opens to origins that its parent had refused."""
-    for route in walk_urls(get_resolver().url_patterns):
-        view = route.pattern.callback
-        for overridden in ViewInspection(view).find_overridden():
-            ruling = rule_view(book, view, overridden.method) or book.rule_path(route.literal)
-            with contextlib.suppress(PolicyErrors):  # said already
-                before = derive_policy(book, overridden.declaration, overridden.on)
-                if ruling is not None and _is_wider(ruling.policy, before):
-                    yield _warning(
-                        15,
-                        overridden.by,
-                        f"The method overrides {overridden.on}, which has "
-                        f"{overridden.declaration.name}, and has no decorator itself. It is open "
-                        f"to other origins now, because of {ruling.reason}.",
-                        f"Write {overridden.declaration.name} above {overridden.by} too, or "
-                        "decorate its class.",
-                    )
+    """W015 and W020: methods that a decorator nearby does not govern, and that are open for it."""
+    for route, inspection in inspected_routes():
+        for bypass in inspection.find_overridden():
+            if why := _opens(book, route, bypass):
+                name = bypass.declaration.name
+                yield _warning(
+                    15,
+                    bypass.by,
+                    f"The method overrides {bypass.on}, which has {name}, and has no decorator "
+                    f"itself. It is open to other origins now, because of {why}.",
+                    f"Write {name} above {bypass.by} too, or decorate its class.",
+                )
+        for bypass in inspection.find_calls():
+            if why := _opens(book, route, bypass):
+                name = bypass.declaration.name
+                yield _warning(
+                    20,
+                    bypass.by,
+                    f"{bypass.method} calls {bypass.on}, which has {name}. The decorator does not "
+                    f"govern {bypass.method}, which is open to other origins, because of {why}.",
+                    f"Write {name} above {bypass.by} too, or decorate its class.",
+                )
+
+
+def _opens(book: PolicyBook, route: Route, bypass: Bypass) -> str:
+    """Because of what ``bypass`` is open to origins that its decorator refuses; "" if it is not."""
+    ruling = rule_view(book, route.pattern.callback, bypass.method)
+    ruling = ruling or book.rule_path(route.literal)
+    try:
+        before = derive_policy(book, bypass.declaration, bypass.on)
+    except PolicyErrors:
+        return ""  # said already
+    return ruling.reason if ruling is not None and _is_wider(ruling.policy, before) else ""
 
 
 def _is_wider(policy: Policy, before: Policy) -> bool:
     """Whether ``policy`` may allow an origin, or credentials, that ``before`` does not."""
-    origins = {*map(str, policy.origins)} - {*map(str, before.origins)}
+    same = {*map(str, before.origins)}
+    origins = any(
+        str(origin) not in same and before.matcher.match(str(origin)) is None
+        for origin in policy.origins
+    )
     takes_rows = sources.source is not None and policy.rows_alias not in (None, before.rows_alias)
     asks_another = policy.allow_origin_func not in (None, before.allow_origin_func)
     if not before.any_origin and (origins or takes_rows or asks_another):

@@ -99,7 +99,8 @@ class Mark:
 
     Each mark is an attribute of its own, because decorators copy the attributes of what they wrap:
     ``method_decorator`` even over those of the decorators that it applies. So none is lost, and the
-    order tells which one is outermost. ``file`` and ``line`` are where the decorator is written.
+    order tells which one is outermost. ``file`` and ``line`` are where the decorator is written,
+    ``""`` and 0 where ``method_decorator`` applies it anew to serve one request.
     """
 
     declaration: Declaration
@@ -109,7 +110,8 @@ class Mark:
 
     def put_on(self, view: Any) -> None:
         """Write the mark on ``view``, beside those that are there."""
-        _marks[self.order] = self
+        if self.file:
+            _marks[self.order] = self
         name = f"_cors_policy_{self.order}"
         if isinstance(view, type):
             setattr(view, name, self)
@@ -148,6 +150,8 @@ def attributes(thing: object) -> Mapping[str, Any]:
         return type.__dict__["__dict__"].__get__(thing)  # type: ignore[no-any-return]
     if type(thing) in _METHODS:
         thing = thing.__func__  # type: ignore[attr-defined]
+    elif type(thing) is functools.partialmethod:
+        thing = thing.func
     try:
         found = object.__getattribute__(thing, "__dict__")
     except Exception:  # noqa: BLE001 -- a foreign class may have a __dict__ that raises anything
@@ -155,6 +159,7 @@ def attributes(thing: object) -> Mapping[str, Any]:
     return found if type(found) is dict else {}
 
 
+# What leads to one function, and has its attributes.
 _METHODS = (types.MethodType, classmethod, staticmethod)
 
 # Whether any view of this process is decorated: where none is, no preflight has to be resolved.
@@ -247,9 +252,14 @@ def _decorate(view: Any, declaration: Declaration) -> Any:
 def _where_written() -> tuple[str, int]:
     """File and line of the decorator, as far as Python code has called it."""
     frame = inspect.currentframe()
-    while frame is not None and frame.f_globals.get("__name__") in _DECORATING_MODULES:
+    while frame is not None:
+        name = frame.f_globals.get("__name__")
+        if name == "django.utils.decorators" and frame.f_code.co_name == "_wrapper":
+            return "", 0
+        if name not in _DECORATING_MODULES:
+            return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
-    return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
+    return "", 0
 
 
 # What a decorator is applied by.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from . import decorators, fetch
 from .conf import PolicyBook, Ruling
 from .decorators import SAME_ORIGIN, Declaration, DecoratorPlace
 from .exceptions import PolicyError, PolicyErrors
-from .inspection import AnyView, Found, ViewInspection, walk_urls
+from .inspection import AnyView, Found, Route, ViewInspection, walk_urls
 from .policy import Policy, compile_policy, did_you_mean
 
 logger = logging.getLogger("django_cors_policy")
@@ -116,18 +116,24 @@ def _rulings_of(book: PolicyBook, view: AnyView) -> _ViewRulings:
     # By id(): some views cannot be hashed, and what they do to be hashed is their own code.
     rulings: _ViewRulings | None = book.views.get(id(view))
     if rulings is None:
-        inspection = ViewInspection(view)
-        # What is wrong with a decorator is logged once.
-        rule = functools.cache(functools.partial(_rule_found, book))
-        rulings = _ViewRulings(
-            view,
-            {method: rule(inspection.find(method)) for method in inspection.methods},
-            rule(inspection.find("")),
-        )
+        try:
+            rulings = _rule_all_methods(book, view)
+        except Exception as error:
+            logger.exception("A view cannot be inspected, so it allows no other origin.")
+            name = type(error).__name__
+            rulings = _ViewRulings(view, {}, _close(f"a {name}", f"Inspecting it raised {name}."))
         if len(book.views) >= MOST_VIEWS:
             book.views.clear()
         book.views[id(view)] = rulings
     return rulings
+
+
+def _rule_all_methods(book: PolicyBook, view: AnyView) -> _ViewRulings:
+    inspection = ViewInspection(view)
+    # What is wrong with a decorator is logged once.
+    rule = functools.cache(functools.partial(_rule_found, book))
+    by_method = {method: rule(inspection.find(method)) for method in inspection.methods}
+    return _ViewRulings(view, by_method, rule(inspection.find("")))
 
 
 def _rule_views(
@@ -235,15 +241,30 @@ def _close(reason: str, why: str) -> Ruling:
     return Ruling(_NOBODY, reason, closed_because=why)
 
 
-def declarations() -> Iterator[Found]:
+def declarations() -> list[Found]:
     """What decorators say on the views of the project's URLconf, and where; each once."""
     found = {
         found
-        for route in walk_urls(get_resolver().url_patterns)
-        for found in ViewInspection(route.pattern.callback).find_all()
+        for _, inspection in inspected_routes()
+        for found in inspection.found
         if found is not None
     }
-    yield from sorted(found, key=lambda found: (found.on, found.declaration.name))
+    return sorted(found, key=lambda found: (found.on, found.declaration.name))
+
+
+def inspected_routes() -> Sequence[tuple[Route, ViewInspection]]:
+    """The routes of the project's URLconf whose views decorators may say something about."""
+    resolver = get_resolver()
+    _ = resolver.url_patterns  # imports the views
+    return _inspect_routes(resolver) if decorators.in_use else ()
+
+
+@functools.lru_cache(maxsize=4)
+def _inspect_routes(resolver: URLResolver) -> Sequence[tuple[Route, ViewInspection]]:
+    return [
+        (route, ViewInspection(route.pattern.callback))
+        for route in walk_urls(resolver.url_patterns)
+    ]
 
 
 # URLconfs whose views have been imported, None for the project's. From then on it is known whether
@@ -356,13 +377,24 @@ def _languages_of(request: HttpRequest) -> tuple[str, ...]:
     language = language_of(request)
     if not settings.USE_I18N or not _has_translated_paths(_resolver_of(request)):
         return (language,) if language else ()
-    others = (settings.LANGUAGE_CODE, *(code for code, _ in settings.LANGUAGES))
+    others = _languages_that_differ(_resolver_of(request))
     return tuple(dict.fromkeys((language or settings.LANGUAGE_CODE, *others)))
 
 
 @functools.lru_cache(maxsize=64)
 def _has_translated_paths(resolver: URLResolver) -> bool:
     return any(route.is_translated for route in walk_urls(resolver.url_patterns))
+
+
+@functools.lru_cache(maxsize=64)
+def _languages_that_differ(resolver: URLResolver) -> Sequence[str]:
+    """A language for each translation that the paths of the URLconf have: often a few of many."""
+    found: dict[tuple[str, ...], str] = {}
+    for code in (settings.LANGUAGE_CODE, *(code for code, _ in settings.LANGUAGES)):
+        with translation.override(code):
+            routes = walk_urls(resolver.url_patterns)
+            found.setdefault(tuple(route.path for route in routes if route.is_translated), code)
+    return tuple(found.values())
 
 
 def language_of(request: HttpRequest) -> str | None:

@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.generic import FormView
 
 from django_cors_policy import checks
 from django_cors_policy.checks import check_decorators, check_views
@@ -251,6 +252,73 @@ def test_rows_and_functions_are_an_opening_too(
 
 def test_a_decorator_around_the_view_leaves_nothing_to_say(settings: Any) -> None:
     serve(settings, same_origin_only(OpensPut.as_view()))
+    assert check_views() == []
+
+
+class CallsPut(View):
+    """What answers requests is not what is decorated."""
+
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return self.save(request)
+
+    def delete(self, request: HttpRequest) -> HttpResponse:
+        return self.forward(request)
+
+    def forward(self, request: HttpRequest) -> HttpResponse:
+        return self.save(request) if request.method else self.forward(request)
+
+    @same_origin_only
+    def save(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse("saved")
+
+
+class ProcessesForm(FormView):  # type: ignore[type-arg]
+    """Django's put() calls post()."""
+
+    @same_origin_only
+    def post(self, request: HttpRequest) -> HttpResponse:  # type: ignore[override]
+        return HttpResponse("posted")
+
+
+def test_methods_that_call_a_decorated_one_are_named(settings: Any) -> None:
+    serve(settings, CallsPut.as_view())
+    here = "tests.test_inspection.CallsPut"
+    found = {(message.id[-4:], message.obj) for message in check_views()}
+    assert found == {("W020", f"{here}.put"), ("W020", f"{here}.delete")}
+    serve(settings, ProcessesForm.as_view())
+    [message] = check_views()
+    assert message.msg.startswith("PUT calls tests.test_inspection.ProcessesForm.post, which has")
+    serve(settings, same_origin_only(CallsPut.as_view()))
+    assert check_views() == []
+    settings.CORS_POLICIES = {"default": {}}
+    serve(settings, CallsPut.as_view())
+    assert check_views() == []
+
+
+def test_a_member_that_answers_no_request_is_named(settings: Any) -> None:
+    class Saves(View):
+        def put(self, request: HttpRequest) -> HttpResponse:
+            return getattr(self, "save")(request)  # noqa: B009 -- by a name that code may compute
+
+        @same_origin_only
+        def save(self, request: HttpRequest) -> HttpResponse:
+            return HttpResponse("saved")
+
+    serve(settings, Saves.as_view())
+    [message] = check_decorators()
+    assert "such as post(), and nothing that these call" in (message.hint or "")
+
+
+def test_narrower_is_not_wider(settings: Any) -> None:
+    class Wide(Plain):
+        get = cors_policy(allow_origins=["https://*.example.com"], allow_credentials=True)(
+            Plain.get
+        )
+
+    class Narrow(Wide):
+        get = Plain.get
+
+    serve(settings, Narrow.as_view())
     assert check_views() == []
 
 

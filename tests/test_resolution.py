@@ -168,6 +168,13 @@ def test_a_path_that_leads_to_two_views_by_language(serve: Any) -> None:
     assert client.options("/a/", headers=preflight()).status_code == 204
 
 
+def test_languages_with_the_same_paths_are_tried_once(serve: Any, settings: Any) -> None:
+    settings.LANGUAGES = [*settings.LANGUAGES, *((f"x-{n}", f"Language {n}") for n in range(50))]
+    serve(path(in_german("account/", "konto/"), closed))
+    resolver = resolution.get_resolver(URLCONF)
+    assert resolution._languages_that_differ(resolver) == (settings.LANGUAGE_CODE, "de")
+
+
 def test_without_translations_a_path_is_tried_once(serve: Any, settings: Any) -> None:
     settings.USE_I18N = False
     client = serve(path(in_german("account/", "konto/"), closed))

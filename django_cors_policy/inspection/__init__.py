@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .names import name_of
 from .routes import Route, walk_urls
-from .views import AnyView, Found, Overridden, ViewInspection
+from .views import AnyView, Bypass, Found, ViewInspection
 
-__all__ = ["AnyView", "Found", "Overridden", "Route", "ViewInspection", "name_of", "walk_urls"]
+__all__ = ["AnyView", "Bypass", "Found", "Route", "ViewInspection", "name_of", "walk_urls"]

@@ -1,4 +1,4 @@
-"""What a callable holds, found without asking it: closures, partials, attributes.
+"""What a callable holds, found without asking it: closures, partials, attributes, containers.
 
 A decorator that copies nothing from the view below it still holds that view somewhere. Only what
 ``vars()`` and the interpreter's own types show is looked at. No attribute is asked of an object of
@@ -9,26 +9,32 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeGuard
 
 from django_cors_policy.decorators import attributes
 
-# Items of one container that are looked at, and callables that are followed from one view. Real
-# decorators stay far below.
-MOST_ITEMS = 10_000
-MOST_FOLLOWED = 1_000
+# Objects that are looked into for one view. Real decorators stay far below.
+MOST_OBJECTS = 50_000
+# Containers within containers.
+MOST_NESTED = 4
 
 # The iteration of the base class: a subclass may run code of its own.
 _CONTAINERS: tuple[tuple[type, Callable[[Any], Iterable[Any]]], ...] = (
     (dict, dict.values),
+    (types.MappingProxyType, types.MappingProxyType.values),
     (list, list.__iter__),
     (tuple, tuple.__iter__),
     (set, set.__iter__),
     (frozenset, frozenset.__iter__),
 )
+# Values that hold nothing.
+_PLAIN = (str, bytes, int, float, bool, type(None))
+
+
+class TooMuchError(Exception):
+    """A view holds more than is looked at."""
 
 
 def look_up(view_class: type, name: str) -> Any:
@@ -46,46 +52,68 @@ def is_partial(thing: object) -> bool:
     return issubclass(type(thing), functools.partial)
 
 
-def unwrap(view: Any) -> Any:
-    """The innermost of what ``functools.wraps`` and partials have put around ``view``."""
-    for _ in range(MOST_FOLLOWED):
+def levels_of(view: Any) -> Iterator[Any]:
+    """``view``, what ``functools.wraps`` and partials say is below it, and so on; outermost first.
+
+    It ends at the function that ``as_view()`` made, at a method, at an object.
+    """
+    seen: set[int] = set()
+    while id(view) not in seen:
+        seen.add(id(view))
+        yield view
         if is_partial(view):
             view = view.func
-        elif "__wrapped__" in (own := attributes(view)):
-            view = own["__wrapped__"]
-        else:
-            break
-    return view
+            continue
+        own = attributes(view)
+        below = own.get("__wrapped__")
+        # as_view() copies the attributes of dispatch(), which may have been wrapped.
+        is_as_view = _names_class(own) and not _names_class(attributes(below))
+        if below is None or is_as_view or type(view) is types.MethodType or is_class(view):
+            return
+        view = below
 
 
-def walk_held(view: Any) -> Iterator[Any]:
-    """The callables and classes that ``view`` holds, those that they hold, and so on; each once."""
-    seen = {id(view)}
+def _names_class(own: Any) -> bool:
+    return "view_class" in own or "cls" in own
+
+
+def walk_held(view: Any, besides: Any = None) -> Iterator[Any]:
+    """The callables and classes that ``view`` holds, those that they hold, and so on; each once.
+
+    Not ``besides``, and what only that holds. Raises ``TooMuchError`` where there is no end to it.
+    """
+    seen = {id(view), id(besides)}
     waiting = [view]
-    followed = 0
-    while waiting and followed < MOST_FOLLOWED:
-        followed += 1
-        for held in _held_by(waiting.pop()):
-            if id(held) not in seen:
-                seen.add(id(held))
+    budget = MOST_OBJECTS
+    while waiting:
+        holder = waiting.pop()
+        for held in _held_by(holder, is_instance(holder) and not callable(holder), seen):
+            budget -= 1
+            if budget < 0:
+                raise TooMuchError
+            if callable(held):
                 yield held
-                if not is_class(held):
-                    waiting.append(held)
+            if not is_class(held):
+                waiting.append(held)
 
 
-def _held_by(holder: Any) -> Iterator[Any]:
-    """The callables and classes that ``holder`` holds, itself or in a container or an instance."""
-    for value in _values_of(holder):
-        if callable(value):
+def _held_by(holder: Any, is_plain_object: bool, seen: set[int]) -> Iterator[Any]:
+    """What ``holder`` holds itself and in containers: callables, and objects that may hold some."""
+    waiting = [(value, 0) for value in _values_of(holder)]
+    while waiting:
+        value, depth = waiting.pop()
+        if type(value) in _PLAIN or id(value) in seen:
+            continue
+        iterate = _iteration_of(value)
+        # From a plain object only to callables: an application's objects lead everywhere.
+        if iterate is None and is_plain_object and not callable(value):
+            continue
+        seen.add(id(value))
+        if iterate is None:
             yield value
-        elif (iterate := _iteration_of(value)) is not None:
+        elif depth < MOST_NESTED:
             with contextlib.suppress(RuntimeError):  # another thread adds to it
-                items = list(itertools.islice(iterate(value), MOST_ITEMS))
-                yield from filter(callable, items)
-        elif not is_instance(holder):
-            # self of the method that made the view, say. From there on, only callables: an
-            # application's objects lead everywhere.
-            yield from filter(callable, _values_of(value))
+                waiting += [(item, depth + 1) for item in list(iterate(value))]
 
 
 def is_instance(thing: object) -> bool:

@@ -7,34 +7,36 @@ from typing import Any
 
 from django_cors_policy.decorators import attributes
 
-from .holding import is_class, is_partial, unwrap
+from .holding import is_class, is_partial, levels_of
 
 FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 
 
 def class_of(view: Any) -> type | None:
-    """The class behind a view: of ``as_view()``, of REST framework, of a method or an instance."""
-    own = attributes(view)
-    for candidate in (own.get("view_class"), own.get("cls")):
-        if is_class(candidate):
-            return candidate
+    """The class behind a view: of ``as_view()``, of REST framework, of a method or an object."""
+    if (view_class := class_shown_by(view)) is not None:
+        return view_class
     if type(view) is types.MethodType:
         owner = view.__self__
         return owner if is_class(owner) else type(owner)
     return None if type(view) in FUNCTIONS or is_partial(view) else type(view)
 
 
+def class_shown_by(view: Any) -> type | None:
+    """The class that ``as_view()`` has made ``view`` of, if so."""
+    own = attributes(view)
+    return next(filter(is_class, (own.get("view_class"), own.get("cls"))), None)
+
+
 def name_of(view: Any) -> str:
     """The dotted name of a function or method, or else of the class behind a view."""
-    if not is_class(view):
-        while is_partial(view):
-            view = view.func
-        view_class = None if type(view) is types.MethodType else class_of(view)
-        view = view_class or unwrap(view)
-        if type(view) is types.MethodType:
-            view = view.__func__
-        if not is_class(view) and type(view) not in FUNCTIONS:
-            view = type(view)
+    *_, view = levels_of(view)
+    if type(view) is types.MethodType:
+        view = view.__func__
+    elif not is_class(view):
+        view = class_of(view) or view
+    if not is_class(view) and type(view) not in FUNCTIONS:
+        view = type(view)
     if is_api_view(view):
         return f"{view.__module__}.{view.__name__}"  # the function's name
     return f"{view.__module__}.{view.__qualname__}"

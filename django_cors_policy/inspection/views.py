@@ -1,7 +1,7 @@
 """What decorators have written on a view, read from the view for each of its HTTP methods.
 
 Nothing here knows of requests or settings. A decorator is found wherever it can be written, and
-where another decorator hides it, that is found too.
+where another function hides it, that is found too.
 """
 
 from __future__ import annotations
@@ -9,9 +9,13 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
+from django.views import View
+
 from django_cors_policy.decorators import (
+    SAME_ORIGIN,
     Declaration,
     Mark,
     attributes,
@@ -20,23 +24,32 @@ from django_cors_policy.decorators import (
 )
 from django_cors_policy.exceptions import PolicyError
 
-from .holding import closure_of, is_class, is_partial, look_up, walk_held
-from .names import FUNCTIONS, class_of, is_api_view, name_of
+from .holding import (
+    TooMuchError,
+    closure_of,
+    is_class,
+    is_partial,
+    levels_of,
+    look_up,
+    walk_held,
+)
+from .names import FUNCTIONS, class_of, class_shown_by, is_api_view, name_of
 
 AnyView = Callable[..., Any]
 
-# The methods that all views of a kind have from their framework. Nobody decorates these, so they
-# follow the view's own methods.
+# Where the methods that a framework gives to all of its views are defined.
 FRAMEWORK_MODULES = ("django.views.generic.base", "rest_framework.views")
+
+_NO_MARKS: frozenset[Mark] = frozenset()
 
 
 @dataclass(frozen=True)
 class Found:
     """A decorator that governs a method of a view, and the name of what it is written on.
 
-    ``is_hidden``: another decorator hides it, so nothing but a search finds it. Such a view is
-    closed, because the decorator above may lead to other views as well. ``better`` is then the code
-    that shows it.
+    ``is_hidden``: another function hides it, so nothing but a search finds it. Such a view is
+    closed, because that function may lead to other views as well. ``better`` is then the code that
+    shows it.
     """
 
     declaration: Declaration
@@ -51,19 +64,25 @@ class Found:
         """What to say about a hidden one (E020)."""
         return PolicyError(
             self.declaration,
-            "is below a decorator that hides it, so the middleware cannot read it",
-            f"Until that changes, the view allows no other origin. Write it on top:\n\n"
-            f"{self.better}\n\n"
-            "If the other decorator is your own, functools.wraps(view) in it is enough.",
+            "is hidden: another function holds the decorated view, and the middleware cannot know "
+            "when it calls it",
+            f"Until that changes, the view allows no other origin. If the other function is a "
+            f"decorator, write it below:\n\n{self.better}\n\n"
+            "If it is your own decorator, functools.wraps(view) in it is enough. If it never calls "
+            "the view, decorate the outer view itself.",
             id="E020",
             key=self.on,
         )
 
 
+# What a view that holds too much to be searched may hold.
+_UNKNOWN = Declaration(SAME_ORIGIN, "Some decorator")
+
+
 @dataclass(frozen=True)
-class Overridden:
-    """A handler that a subclass has overridden without a decorator: ``method`` is answered by
-    ``by``, where its parent's ``declaration`` on ``on`` no longer holds.
+class Bypass:
+    """A method that does not have its parent's or its neighbour's decorator: ``method`` is answered
+    by ``by``, and ``declaration`` on ``on`` does not govern it.
     """
 
     method: str
@@ -81,57 +100,54 @@ class ViewInspection:
 
     def __init__(self, view: AnyView) -> None:
         self.view = view
-        self._inner, around = _without_partials(view)
+        *_, self._inner = levels_of(view)
         self._class = class_of(self._inner)
         self._operations = _ninja_operations(self._inner)
-        if self._class is not None and not _is_method(self._inner):
-            # as_view() copies what is on dispatch; the rest is around it.
-            around |= marks_on(self._inner) - marks_on(look_up(self._class, "dispatch"))
-        elif self._class is None:
-            around |= marks_on(self._inner)
-        self._around = around
         self.methods = self._methods()
+
+    def find(self, method: str) -> Found | None:
+        """The decorator that governs ``method``, in upper case; any that the view does not handle
+        has what governs the view as a whole.
+        """
+        if self._around is not None:
+            return self._around
+        if self._operations:
+            return self._find_on_operation(method)
+        if self._class is None:
+            return None
+        return self._find_on_class(self._class, self._handler_name(method))
+
+    @cached_property
+    def found(self) -> frozenset[Found | None]:
+        """What ``find`` returns for all methods; None among it if some have none."""
+        return frozenset(self.find(method) for method in (*self.methods, ""))
 
     @property
     def own_methods(self) -> tuple[str, ...]:
         """``methods`` but for those that follow another."""
         return tuple(name for name in self.methods if not self._leader_of(name.lower()))
 
-    def find(self, method: str) -> Found | None:
-        """The decorator that governs ``method``, in upper case; any that the view does not handle
-        has what governs the view as a whole.
-        """
-        if (outermost := _outermost(self._around)) is not None:
-            return Found(outermost.declaration, self._name_around())
-        if self._operations:
-            return self._find_on_operation(method)
-        if (hidden := _find_hidden(self.view, self._class)) is not None:
-            return hidden
-        if self._class is None:
-            return None
-        return self._find_on_class(self._class, self._handler_name(method))
-
-    def find_all(self) -> set[Found | None]:
-        """What ``find`` returns for all methods; None among it if some have none."""
-        return {self.find(method) for method in (*self.methods, "")}
-
     def marks(self) -> set[Mark]:
         """Every mark that the view leads to, whether or not it governs anything."""
-        found = set(self._around)
+        found: set[Mark] = set()
+        searched: list[Any] = list(levels_of(self.view))
         for operation in self._operations:
             found |= _marks_on_operation(operation)
-        for held in (self.view, self._inner, *walk_held(self.view)):
-            found |= _marks_carried_by(held)
+            searched += [operation["view_func"], operation.get("run")]
         for klass in self._class.__mro__ if self._class is not None else ():
-            for value in list(vars(klass).values()):
-                found |= _marks_carried_by(value)
-                if callable(value):
-                    found.update(*map(_marks_carried_by, walk_held(value)))
+            found |= marks_on(klass)
+            searched += [vars(klass)[name] for name in self._handlers if name in vars(klass)]
+        for view in searched:
+            found |= marks_on(view)
+            try:
+                found.update(*(_marks_carried_by(held, self._class) for held in walk_held(view)))
+            except TooMuchError:
+                continue
         return found
 
-    def find_overridden(self) -> Iterator[Overridden]:
+    def find_overridden(self) -> Iterator[Bypass]:
         """Handlers that are overridden without a decorator, where a parent's has one."""
-        if self._class is None or self._around or _is_method(self._inner):
+        if self._class is None or self._around or self._operations:
             return
         for method in self.methods:
             handler = self._handler_name(method)
@@ -141,15 +157,30 @@ class ViewInspection:
                 if found is None and handler in vars(klass):
                     by = by or f"{name_of(klass)}.{handler}"
                 elif found is not None and by:
-                    yield Overridden(method, by, found.declaration, found.on)
+                    yield Bypass(method, by, found.declaration, found.on)
                 if found is not None or _found_on_itself(klass, rest) is not None:
                     break
+
+    def find_calls(self) -> Iterator[Bypass]:
+        """Handlers without a decorator whose code names a decorated method of the class."""
+        if self._class is None or self._around or self._operations:
+            return
+        for method in self.methods:
+            handler = self._handler_name(method)
+            for name in _called_methods(self._class, handler):
+                marks = marks_on(look_up(self._class, name))
+                mark = _outermost(marks - marks_on(look_up(self._class, handler)))
+                if mark is not None:
+                    on = f"{name_of(self._class)}.{name}"
+                    yield Bypass(method, f"{name_of(self._class)}.{handler}", mark.declaration, on)
+
+    # -- Its HTTP methods, and what answers them.
 
     def _methods(self) -> tuple[str, ...]:
         if self._operations:
             methods = (method for operation in self._operations for method in operation["methods"])
             return tuple(sorted({str(method).upper() for method in methods}))
-        if self._class is None or _is_method(self._inner) or self._is_instance:
+        if self._class is None or self._is_method or self._is_instance:
             return ()
         # setup() and as_view() have head() follow get().
         return tuple(
@@ -163,14 +194,21 @@ class ViewInspection:
     def _method_names(self) -> list[str]:
         """``http_method_names`` of the class, or as ``as_view()`` replaced it."""
         assert self._class is not None  # noqa: S101 -- only classes have them
-        own = attributes(self._inner)
-        replaced = own.get("view_initkwargs") or own.get("initkwargs") or {}
-        names = replaced.get("http_method_names", look_up(self._class, "http_method_names"))
-        return [name.lower() for name in names or () if isinstance(name, str)]
+        names = look_up(self._class, "http_method_names")
+        for key in ("view_initkwargs", "initkwargs"):
+            names = _dictionary(self._inner, key).get("http_method_names", names)
+        if not issubclass(type(names), (list, tuple, set, frozenset)):
+            names = View.http_method_names  # a property, say: only an object of the class knows
+        return [name.lower() for name in names if isinstance(name, str)]
+
+    def _has_own(self, name: str) -> bool:
+        """Whether the view has a handler or an action for ``name`` itself."""
+        assert self._class is not None  # noqa: S101 -- only classes have handlers
+        return name in self._actions or look_up(self._class, name) is not None
 
     def _handler_name(self, method: str) -> str:
         """The name of the class's method that answers ``method``; ``""`` if there is none."""
-        if _is_method(self._inner):
+        if self._is_method:
             function = self._inner.__func__
             return function.__name__ if type(function) is types.FunctionType else ""
         if self._is_instance:
@@ -179,8 +217,7 @@ class ViewInspection:
             return ""
         name = method.lower()
         name = self._leader_of(name) or name
-        actions = self._actions
-        return actions.get(name, name) if actions is not None else name
+        return self._actions.get(name, name)
 
     def _leader_of(self, name: str) -> str:
         """The method whose policy ``name`` has, in lower case; ``""`` if it has its own.
@@ -197,12 +234,14 @@ class ViewInspection:
             return "get" if "get" in own else next((o for o in own if o != name), "")
         return ""
 
-    def _has_own(self, name: str) -> bool:
-        """Whether the view has a handler or an action for ``name`` itself."""
-        assert self._class is not None  # noqa: S101 -- only classes have handlers
-        if self._actions is not None and name != "options":
-            return name in self._actions
-        return look_up(self._class, name) is not None
+    @property
+    def _handlers(self) -> set[str]:
+        """The names of the class's methods that answer requests."""
+        return {"dispatch", *map(self._handler_name, (*self.methods, ""))}
+
+    @property
+    def _is_method(self) -> bool:
+        return type(self._inner) is types.MethodType
 
     @property
     def _is_instance(self) -> bool:
@@ -210,9 +249,23 @@ class ViewInspection:
         return type(self._inner) is self._class
 
     @property
-    def _actions(self) -> Mapping[str, str] | None:
+    def _actions(self) -> Mapping[str, str]:
         """Method to action, of a view set of REST framework."""
-        return attributes(self._inner).get("actions")
+        return _dictionary(self._inner, "actions")
+
+    # -- What is written around it, on its class, on its operations.
+
+    @cached_property
+    def _around(self) -> Found | None:
+        """What is written around the whole view, or what hides something in it."""
+        copied = _NO_MARKS
+        if self._is_method:
+            copied = marks_on(self._inner)
+        elif self._class is not None:
+            copied = marks_on(look_up(self._class, "dispatch"))  # by as_view()
+        return _find_through(
+            self.view, self._name_around(), copied, self._class, may_hold=not self._operations
+        )
 
     def _find_on_class(self, view_class: type, handler: str) -> Found | None:
         """The nearest along the MRO; each class is asked for its own method, then for itself."""
@@ -227,7 +280,7 @@ class ViewInspection:
             value = vars(klass).get(handler)
             if value is not None and not marks_on(value) & _inherited_marks(rest, handler):
                 is_overridden = True
-        if _is_method(self._inner):  # a function that was put on the instance
+        if self._is_method:  # a function that was put on the object
             outermost = _outermost(marks_on(self._inner))
             return Found(outermost.declaration, name_of(self._inner)) if outermost else None
         return None
@@ -244,10 +297,16 @@ class ViewInspection:
         return None
 
     def _name_around(self) -> str:
-        if self._class is None:
+        if self._class is None or self._is_method:
             return name_of(self._inner)
         name = name_of(self._class)
-        return name if is_api_view(self._class) else f"{name}.as_view()"
+        return name if is_api_view(self._class) or self._is_instance else f"{name}.as_view()"
+
+
+def _dictionary(view: Any, name: str) -> Mapping[str, Any]:
+    """An attribute of ``view``, if it is a dictionary; else an empty one."""
+    found = attributes(view).get(name)
+    return found if type(found) is dict else {}
 
 
 def _mro_of(view_class: type) -> Iterator[tuple[type, tuple[type, ...]]]:
@@ -261,38 +320,87 @@ def _found_on_handler(klass: type, rest: Iterable[type], handler: str) -> Found 
     value = vars(klass).get(handler)
     if value is None:
         return None
-    if outermost := _outermost(marks_on(value) - _inherited_marks(rest, handler)):
-        return Found(outermost.declaration, f"{name_of(klass)}.{handler}")
-    return _find_hidden(value, klass)
+    inherited = _inherited_marks(rest, handler)
+    return _find_through(value, f"{name_of(klass)}.{handler}", inherited, klass)
 
 
 def _found_on_itself(klass: type, rest: Iterable[type]) -> Found | None:
     """What ``klass`` says about itself, by a decorator on the class or on ``dispatch``."""
     dispatch = vars(klass).get("dispatch")
-    own = marks_on(dispatch) - _inherited_marks(rest, "dispatch")
-    if outermost := _outermost(marks_on(klass) | own):
+    inherited = _inherited_marks(rest, "dispatch")
+    if outermost := _outermost(marks_on(klass) | (marks_on(dispatch) - inherited)):
         return Found(outermost.declaration, name_of(klass))
-    return _find_hidden(dispatch, klass)
+    if dispatch is None:
+        return None
+    return _find_through(dispatch, name_of(klass), inherited, klass)
 
 
 def _inherited_marks(mro: Iterable[type], name: str) -> frozenset[Mark]:
-    return next((marks_on(vars(klass)[name]) for klass in mro if name in vars(klass)), frozenset())
+    return next((marks_on(vars(klass)[name]) for klass in mro if name in vars(klass)), _NO_MARKS)
 
 
 def _is_of_framework(view_class: type, name: str) -> bool:
-    definer = next(klass for klass in view_class.__mro__ if name in vars(klass))
-    return definer.__module__ in FRAMEWORK_MODULES
+    definer = next((klass for klass in view_class.__mro__ if name in vars(klass)), None)
+    return definer is not None and definer.__module__ in FRAMEWORK_MODULES
 
 
-def _find_hidden(view: Any, view_class: type | None = None) -> Found | None:
-    """A decorator that ``view`` holds and does not show. ``view_class`` shows all of its own."""
-    for held in walk_held(view):
-        marks = _marks_carried_by(held)
-        if marks and view_class is not None:
-            marks -= _marks_of_class(view_class)
-        if (outermost := _outermost(marks - marks_on(view))) is not None:
-            better = _order(outermost.declaration, view, held)
-            return Found(outermost.declaration, name_of(held), better)
+def _called_methods(view_class: type, handler: str) -> list[str]:
+    """The names of methods of the class that the code of ``handler`` has in it, and theirs."""
+    names: dict[str, None] = {}
+    waiting = [handler]
+    while waiting:
+        *_, function = levels_of(look_up(view_class, waiting.pop()))
+        code = getattr(function, "__code__", None) if type(function) is types.FunctionType else None
+        for name in code.co_names if code is not None else ():
+            if name not in names and type(look_up(view_class, name)) is types.FunctionType:
+                names[name] = None
+                waiting.append(name)
+    names.pop(handler, None)
+    return list(names)
+
+
+def _find_through(
+    view: Any,
+    name: str,
+    inherited: frozenset[Mark],
+    view_class: type | None,
+    *,
+    may_hold: bool = True,
+) -> Found | None:
+    """The outermost decorator from ``view`` down to what it wraps, beyond the ``inherited`` marks.
+
+    What a level holds and does not show comes before what the levels below it show. ``view_class``
+    shows its own marks elsewhere. ``may_hold``: whether the innermost level is searched.
+    """
+    levels = list(levels_of(view))
+    for level, below in zip(levels, [*levels[1:], None], strict=True):
+        own = marks_on(level) - marks_on(below) - inherited
+        if (outermost := _outermost(own)) is not None:
+            return Found(outermost.declaration, name)
+        if below is None and not may_hold:
+            return None
+        if found := _find_hidden(level, below, inherited, view_class):
+            return found
+    return None
+
+
+def _find_hidden(
+    view: Any,
+    below: Any = None,
+    inherited: frozenset[Mark] = _NO_MARKS,
+    view_class: type | None = None,
+) -> Found | None:
+    """A decorator that ``view`` holds and does not show, elsewhere than ``below``."""
+    shown = marks_on(view) | inherited
+    try:
+        for held in walk_held(view, below):
+            mark = _outermost(_marks_carried_by(held, view_class) - shown)
+            if mark is not None:
+                better = _order(mark.declaration, view, held)
+                return Found(mark.declaration, name_of(held), better)
+    except TooMuchError:
+        name = name_of(view)
+        return Found(_UNKNOWN, name, _order(_UNKNOWN, view, view))
     return None
 
 
@@ -306,40 +414,48 @@ def _order(declaration: Declaration, view: Any, held: Any) -> str:
         above = outer.rpartition(".")[2] + ("(...)" if len(inner) > 1 else "")
     elif type(view) not in (*FUNCTIONS, types.MethodType) and not is_partial(view):
         above = type(view).__name__
-    if class_of(held) is not None:
+    if class_shown_by(held) is not None:
         return f"    path(..., {declaration.name[1:]}({above}({name}.as_view())))"
     return f"    {declaration.name}\n    @{above}\n    def {name}(request): ..."
 
 
-def _marks_carried_by(held: Any) -> frozenset[Mark]:
-    """The marks on a callable, and on the class behind it."""
-    view_class = held if is_class(held) else class_of(held)
+def _marks_carried_by(held: Any, besides: type | None = None) -> frozenset[Mark]:
+    """The marks on a callable and on what it leads to, but for those of the class ``besides``."""
+    if is_class(held):
+        is_own = besides is not None and held in besides.__mro__
+        return _NO_MARKS if is_own else _marks_of_class(held)
     marks = marks_on(held)
-    return marks | _marks_of_class(view_class) if view_class is not None else marks
+    if type(held) is types.MethodType:
+        return marks | _marks_of_method(class_of(held) or object, held.__func__)
+    if (view_class := class_shown_by(held)) is not None:
+        return marks if view_class is besides else marks | _marks_of_class(view_class)
+    if type(held) in FUNCTIONS or is_partial(held):
+        return marks
+    return marks | _marks_of_method(type(held), type(held).__call__)
+
+
+def _marks_of_method(owner: type, function: Any) -> frozenset[Mark]:
+    """The marks on a class, its parents, and its method of that name."""
+    name = function.__name__ if type(function) is types.FunctionType else ""
+    return _NO_MARKS.union(
+        *(marks_on(klass) | marks_on(vars(klass).get(name)) for klass in owner.__mro__)
+    )
 
 
 def _marks_of_class(view_class: type) -> frozenset[Mark]:
     """The marks on a class, its parents, and the methods of all."""
-    return frozenset[Mark]().union(
+    return _NO_MARKS.union(
         *(
             marks_on(value)
             for klass in view_class.__mro__
+            if klass is not object
             for value in (klass, *list(vars(klass).values()))
+            if type(value) not in _NEVER_MARKED
         )
     )
 
 
-def _without_partials(view: Any) -> tuple[Any, frozenset[Mark]]:
-    """The view inside of any partials, and the marks on these."""
-    marks = frozenset[Mark]()
-    while is_partial(view):
-        marks |= marks_on(view)
-        view = view.func
-    return view, marks
-
-
-def _is_method(view: Any) -> bool:
-    return type(view) is types.MethodType
+_NEVER_MARKED = (str, int, float, bool, tuple, list, dict, type(None))
 
 
 def _outermost(marks: Iterable[Mark]) -> Mark | None:
