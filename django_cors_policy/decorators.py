@@ -252,14 +252,11 @@ def _decorate(view: Any, declaration: Declaration) -> Any:
 def _where_written() -> tuple[str, int]:
     """File and line of the decorator, as far as Python code has called it."""
     frame = inspect.currentframe()
-    while frame is not None:
-        name = frame.f_globals.get("__name__")
+    while frame is not None and (name := frame.f_globals.get("__name__")) in _DECORATING_MODULES:
         if name == "django.utils.decorators" and frame.f_code.co_name == "_wrapper":
             return "", 0
-        if name not in _DECORATING_MODULES:
-            return frame.f_code.co_filename, frame.f_lineno
         frame = frame.f_back
-    return "", 0
+    return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
 
 
 # What a decorator is applied by.

@@ -17,8 +17,6 @@ from django_cors_policy.decorators import attributes
 
 # Objects that are looked into for one view. Real decorators stay far below.
 MOST_OBJECTS = 50_000
-# Containers within containers.
-MOST_NESTED = 4
 
 # The iteration of the base class: a subclass may run code of its own.
 _CONTAINERS: tuple[tuple[type, Callable[[Any], Iterable[Any]]], ...] = (
@@ -83,37 +81,27 @@ def walk_held(view: Any, besides: Any = None) -> Iterator[Any]:
     Not ``besides``, and what only that holds. Raises ``TooMuchError`` where there is no end to it.
     """
     seen = {id(view), id(besides)}
-    waiting = [view]
-    budget = MOST_OBJECTS
+    # What is looked into, and whether any object in it is looked into as well. From a plain object
+    # only callables are: an application's objects lead everywhere.
+    waiting = [(value, True) for value in _values_of(view)]
     while waiting:
-        holder = waiting.pop()
-        for held in _held_by(holder, is_instance(holder) and not callable(holder), seen):
-            budget -= 1
-            if budget < 0:
-                raise TooMuchError
-            if callable(held):
-                yield held
-            if not is_class(held):
-                waiting.append(held)
-
-
-def _held_by(holder: Any, is_plain_object: bool, seen: set[int]) -> Iterator[Any]:
-    """What ``holder`` holds itself and in containers: callables, and objects that may hold some."""
-    waiting = [(value, 0) for value in _values_of(holder)]
-    while waiting:
-        value, depth = waiting.pop()
+        value, takes_objects = waiting.pop()
         if type(value) in _PLAIN or id(value) in seen:
             continue
         iterate = _iteration_of(value)
-        # From a plain object only to callables: an application's objects lead everywhere.
-        if iterate is None and is_plain_object and not callable(value):
+        if iterate is None and not callable(value) and not takes_objects:
             continue
         seen.add(id(value))
-        if iterate is None:
-            yield value
-        elif depth < MOST_NESTED:
+        if len(seen) > MOST_OBJECTS:
+            raise TooMuchError
+        if iterate is not None:
             with contextlib.suppress(RuntimeError):  # another thread adds to it
-                waiting += [(item, depth + 1) for item in list(iterate(value))]
+                waiting += [(item, takes_objects) for item in list(iterate(value))]
+            continue
+        if callable(value):
+            yield value
+        if not is_class(value):
+            waiting += [(held, callable(value)) for held in _values_of(value)]
 
 
 def is_instance(thing: object) -> bool:
