@@ -167,10 +167,11 @@ def form_data(**fields: Any) -> dict[str, Any]:
 
 
 def expiry(moment: datetime.datetime) -> dict[str, str]:
-    return {
-        "expires_at_0": moment.strftime("%Y-%m-%d"),
-        "expires_at_1": moment.strftime("%H:%M:%S"),
-    }
+    """What the two fields of the form hold: noon of that day, in the time zone of the form.
+
+    No change to or from daylight saving time skips or repeats noon.
+    """
+    return {"expires_at_0": f"{timezone.localtime(moment):%Y-%m-%d}", "expires_at_1": "12:00:00"}
 
 
 # --- The list -----------------------------------------------------------------------------------
@@ -902,7 +903,8 @@ def test_a_paste_is_previewed_and_then_added(admin: Client) -> None:
     assert rows["https://shop.example"].note == "ACME, asked by Sales"
     assert rows["https://*.xn--bcher-kva.example"].note == "Spring"
     assert rows["https://app.example.com"].allow_credentials
-    assert rows["https://app.example.com"].expires_at.strftime("%Y-%m-%d") == data["expires_at_0"]
+    expires_at = timezone.localtime(rows["https://app.example.com"].expires_at)
+    assert f"{expires_at:%Y-%m-%d %H:%M:%S}" == f"{data['expires_at_0']} 12:00:00"
     assert rows["https://there.example"].note == ""
     assert {entry[:2] for entry in log()} == {
         (str(rows[origin]), ADDITION) for _, origin in plan_of_additions()
