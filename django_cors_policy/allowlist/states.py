@@ -44,6 +44,8 @@ SOON = datetime.timedelta(days=7)
 MOST_ROWS = 10_000
 # A remark names so many rows.
 MOST_NAMED = 5
+# At most this many names of wildcards are looked up. For more, one query reads all wildcards.
+MOST_LOOKED_UP = 10_000
 
 # They stand for "any label" and "any port": nobody allows just these.
 SAMPLE_LABEL = "any-name-at-all"
@@ -287,25 +289,13 @@ class Wildcards:
     def over(cls, rows: Iterable[AllowedOrigin], policy: Policy) -> Wildcards:
         """Those over any of ``rows``, which may be new: in the database, and among themselves."""
         rows = list(rows)
-        origins = {
-            origin
-            for row in rows
-            for sample in samples(parse_row(row.origin))
-            for origin in entries_that_allow(sample)
-            if "*" in origin
-        }
-        found: list[AllowedOrigin] = []
-        remaining = iter(origins)
-        # As many values as any database takes.
-        while batch := list(itertools.islice(remaining, 500)):
-            old = AllowedOrigin.objects.filter(policy=policy.alias, origin__in=batch)
-            found += _usable(old, policy)
+        found = _usable_wildcards_over(rows, policy)
         return cls(policy, (*found, *(row for row in rows if "*" in row.origin)))
 
     def reason_against(self, row: AllowedOrigin) -> str:
         """Why ``row`` changes nothing, told in a sentence; empty if it does."""
         first, *others = (
-            list(map(str, self._matcher.matches(sample)))
+            dict.fromkeys(map(str, self._matcher.matches(sample)))
             for sample in samples(parse_row(row.origin))
         )
         for origin in first:
@@ -317,6 +307,26 @@ class Wildcards:
                 return _("the row “%(row)s” allows it already.") % {"row": wider}
             return ""
         return ""
+
+
+def _usable_wildcards_over(
+    rows: Iterable[AllowedOrigin], policy: Policy
+) -> Iterator[AllowedOrigin]:
+    """At least those wildcards of ``policy`` in the database that cover any of ``rows``."""
+    old = AllowedOrigin.objects.filter(policy=policy.alias)
+    names: set[str] = set()
+    count = 0
+    for sample in (sample for row in rows for sample in samples(parse_row(row.origin))):
+        entries = entries_that_allow(sample)
+        names.update(entry for entry in entries if "*" in entry)
+        count += len(entries)
+        if count > MOST_LOOKED_UP:
+            yield from _usable(old.filter(origin__contains="*"), policy)
+            return
+    remaining = iter(names)
+    # As many values as any database takes.
+    while batch := list(itertools.islice(remaining, 500)):
+        yield from _usable(old.filter(origin__in=batch), policy)
 
 
 def _redundant_beside(

@@ -996,6 +996,30 @@ def test_a_paste_of_the_most_origins(admin: Client) -> None:
     assert len(queries) < 40
 
 
+def test_what_is_compared_is_bounded(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    counts: list[int] = []
+    entries_that_allow = states.entries_that_allow
+
+    def count(origin: str) -> list[str]:
+        entries = entries_that_allow(origin)
+        counts.append(len(entries))
+        return entries
+
+    monkeypatch.setattr(states, "entries_that_allow", count)
+    add("https://*.h7.example:*")
+    below = ".".join("abcdefghijklmnopqrstuvwxyz")
+    lines = [f"https://*.{below}.h{n}.example:*" for n in range(MOST_ORIGINS)]
+    with CaptureQueriesContext(connection) as queries:
+        response = admin.post(ADD_MANY, many("\n".join(lines)))
+    additions = response.context["plan"].additions
+    assert len(additions) == MOST_ORIGINS
+    assert {line.row.origin: line.remarks for line in additions if line.remarks} == {
+        lines[7]: ["Changes nothing: the row \u201chttps://*.h7.example:*\u201d allows it already."]
+    }
+    assert sum(counts) <= states.MOST_LOOKED_UP + max(counts)
+    assert len(queries) < 15
+
+
 def test_a_note_that_is_too_long_is_refused_with_its_line(admin: Client) -> None:
     response = admin.post(ADD_MANY, many(f"https://a.example {'n' * 201}"))
     assert plan_of(response)["refused"] == [(1, "https://a.example")]
