@@ -6,16 +6,15 @@ import contextlib
 import datetime
 import itertools
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote, unquote, urlencode
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, AdminErrorList, AdminForm
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import display_for_value
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import IntegrityError, connections, models, router, transaction
@@ -38,17 +37,14 @@ from django_cors_policy.origins import guess_origin
 from django_cors_policy.policy import Policy
 from django_cors_policy.resolution import rule_preflight
 
+from .batches import Line, Plan, RowForms, add_all, form_for_many, make_plan, may_add_many
 from .forms import (
     MOST_ORIGINS,
     AddManyForm,
     AllowedOriginForm,
     AllowForm,
     CallForm,
-    Line,
-    Plan,
     describe_policy,
-    make_plan,
-    make_row,
 )
 from .models import AllowedOrigin, RefusedOrigin, as_people_write, parse_row, row_problems
 from .refused import is_recording
@@ -75,12 +71,13 @@ from .tester import (
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
 
-_Form = TypeVar("_Form", bound="forms.ModelForm[Any]")
-
 REHEARSED = gettext_lazy(
     "In rehearsal only: the policy allows it as it is, and what REPORT_ONLY holds would not. With "
     "the row it would."
 )
+
+# What one can say of many rows together.
+SHARED = ("allow_credentials", "expires_at", "note")
 
 EXTENSION = datetime.timedelta(days=30)
 
@@ -181,17 +178,6 @@ class _OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if count:
             self.message_user(request, text % {"count": count}, level)
 
-    def _form_class(self, request: HttpRequest, form: type[_Form]) -> type[_Form]:
-        """``form``, a model form of ``AllowedOrigin``, with the admin's widgets."""
-        return cast(
-            "type[_Form]",
-            forms.modelform_factory(
-                AllowedOrigin,
-                form=form,
-                formfield_callback=partial(self.formfield_for_dbfield, request=request),
-            ),
-        )
-
     def _render_form(
         self,
         request: HttpRequest,
@@ -201,7 +187,8 @@ class _OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         fieldsets: Any,
         **context: Any,
     ) -> HttpResponse:
-        admin_form = AdminForm(form, fieldsets, {}, (), self)
+        shown_sets = [fieldset for fieldset in fieldsets if fieldset[1]["fields"]]
+        admin_form = AdminForm(form, shown_sets, {}, (), self)
         context |= {
             "adminform": admin_form,
             "errors": AdminErrorList(form, []),
@@ -285,6 +272,13 @@ class AllowedOriginAdmin(_OriginAdmin):
             return "-"
         return _("yes") if policy.allow_credentials and row.allow_credentials else _("no")
 
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """As Django's, with a link to add many for those who may."""
+        context = {"may_add_many": may_add_many(self, request), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
         rows = changelist.root_queryset
@@ -353,7 +347,19 @@ class AllowedOriginAdmin(_OriginAdmin):
 
     # -- Actions.
 
-    @admin.action(permissions=["change"], description=gettext_lazy("Enable selected origins"))
+    def has_switch_permission(self, request: HttpRequest) -> bool:
+        """Who may enable and disable rows."""
+        return self._may_change(request, "is_enabled")
+
+    def has_extend_permission(self, request: HttpRequest) -> bool:
+        """Who may move the expiry of rows."""
+        return self._may_change(request, "expires_at")
+
+    def _may_change(self, request: HttpRequest, field: str) -> bool:
+        is_fixed = field in self.get_readonly_fields(request)
+        return self.has_change_permission(request) and not is_fixed
+
+    @admin.action(permissions=["switch"], description=gettext_lazy("Enable selected origins"))
     def enable(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         changed, left = self._switch(request, queryset, to=True, message=_("Enabled."))
         self._tell(request, messages.SUCCESS, ENABLED, len(changed))
@@ -361,13 +367,13 @@ class AllowedOriginAdmin(_OriginAdmin):
         without_effect = sum(not judge(row).state.is_live for row in changed)
         self._tell(request, messages.WARNING, STILL_WITHOUT_EFFECT, without_effect)
 
-    @admin.action(permissions=["change"], description=gettext_lazy("Disable selected origins"))
+    @admin.action(permissions=["switch"], description=gettext_lazy("Disable selected origins"))
     def disable(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         changed, left = self._switch(request, queryset, to=False, message=_("Disabled."))
         self._tell(request, messages.SUCCESS, DISABLED, len(changed))
         self._tell(request, messages.INFO, DISABLED_ALREADY, left)
 
-    @admin.action(permissions=["change"], description=gettext_lazy("Extend selected by 30 days"))
+    @admin.action(permissions=["extend"], description=gettext_lazy("Extend selected by 30 days"))
     def extend(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         with transaction.atomic(using=_database()):
             rows = _locked(queryset)
@@ -411,9 +417,9 @@ class AllowedOriginAdmin(_OriginAdmin):
 
     def add_many_view(self, request: HttpRequest) -> HttpResponse:
         """Add many rows: a form, a preview of what would come of it, and then that."""
-        if not self.has_add_permission(request):
+        if not may_add_many(self, request):
             raise PermissionDenied
-        form_class = self._form_class(request, AddManyForm)
+        form_class = form_for_many(self, request, AddManyForm)
         if request.method != "POST":
             return self._render_add_many(request, form_class())
         form = form_class(request.POST)
@@ -421,7 +427,8 @@ class AllowedOriginAdmin(_OriginAdmin):
             return self._render_add_many(request, form)
         if "_confirm" in request.POST:
             try:
-                added = self._add_all(request, form)
+                with transaction.atomic(using=_database()):
+                    added = add_all(self, request, self._plan(request, form).additions)
             except IntegrityError:
                 self.message_user(request, str(OVERTAKEN), messages.ERROR)
             else:
@@ -432,17 +439,16 @@ class AllowedOriginAdmin(_OriginAdmin):
             request,
             "add_many_preview.html",
             _("Add many origins: what would come of it"),
-            {"form": form, "plan": form.plan(_database())},
+            {"form": form, "plan": self._plan(request, form)},
         )
 
-    def _add_all(self, request: HttpRequest, form: AddManyForm) -> int:
-        with transaction.atomic(using=_database()):
-            return _create(request, form.plan(_database()).additions)
+    def _plan(self, request: HttpRequest, form: AddManyForm) -> Plan:
+        return make_plan(form.lines(RowForms(self, request, form)), _database())
 
     def _render_add_many(self, request: HttpRequest, form: AddManyForm) -> HttpResponse:
         fieldsets = [
-            (None, {"fields": ["origins", "policy"]}),
-            (_("For all of them"), {"fields": ["allow_credentials", "expires_at", "note"]}),
+            (None, {"fields": _present(form, "origins", "policy")}),
+            (_("For all of them"), {"fields": _present(form, *SHARED)}),
         ]
         title = _("Add many origins")
         return self._render_form(request, "add_many.html", title, form, fieldsets)
@@ -516,11 +522,11 @@ class RefusedOriginAdmin(_OriginAdmin):
         return False
 
     def has_allow_permission(self, request: HttpRequest) -> bool:
-        """Whoever may add to the allowlist."""
+        """Whoever may add to the allowlist, and choose the origins."""
         site = self.admin_site
-        return site.is_registered(AllowedOrigin) and site.get_model_admin(
-            AllowedOrigin
-        ).has_add_permission(request)
+        return site.is_registered(AllowedOrigin) and may_add_many(
+            site.get_model_admin(AllowedOrigin), request
+        )
 
     # -- The list.
 
@@ -583,7 +589,8 @@ class RefusedOriginAdmin(_OriginAdmin):
             return None
         # At first as a new row would have it.
         data: Any = request.POST if "_reviewed" in request.POST else {"allow_credentials": True}
-        form = self._form_class(request, AllowForm)(data)
+        row_admin = self.admin_site.get_model_admin(AllowedOrigin)
+        form = form_for_many(row_admin, request, AllowForm)(data)
         title = _("Allow refused origins")
         selection = {
             "refused": refused,
@@ -596,21 +603,25 @@ class RefusedOriginAdmin(_OriginAdmin):
         if "_confirm" in request.POST:
             try:
                 with transaction.atomic(using=_database()):
-                    proposals = _propose(refused, form.cleaned_data)
-                    added = sum(_create(request, found.plan.additions) for found in proposals)
+                    proposals = _propose(refused, RowForms(row_admin, request, form))
+                    added = sum(
+                        add_all(row_admin, request, found.plan.additions) for found in proposals
+                    )
             except IntegrityError:
                 self.message_user(request, str(OVERTAKEN), messages.ERROR)
             else:
                 if added:
                     self._tell(request, messages.SUCCESS, ADDED, added)
                     return None
-        proposals = _propose(refused, form.cleaned_data)
-        row_admin = self.admin_site.get_model_admin(AllowedOrigin)
+        proposals = _propose(refused, RowForms(row_admin, request, form))
+        rows = [line.row for proposal in proposals for line in proposal.plan.additions]
         context = {
             **selection,
             "form": form,
             "proposals": proposals,
-            "additions": sum(len(proposal.plan.additions) for proposal in proposals),
+            "additions": len(rows),
+            # They are alike in what the page tells of all.
+            "first": next(iter(rows), None),
             "row_opts": row_admin.opts,
             "may_view_rows": row_admin.has_view_permission(request),
         }
@@ -650,17 +661,9 @@ def _log(request: HttpRequest, rows: Iterable[AllowedOrigin], flag: int, message
     LogEntry.objects.log_actions(request.user.pk, rows, flag, message)
 
 
-def _create(request: HttpRequest, additions: Sequence[Line]) -> int:
-    """Add rows of one policy, and log each. Returns how many; raises ``IntegrityError``."""
-    if additions:
-        rows = [line.row for line in additions]
-        objects = AllowedOrigin.objects.using(_database())
-        objects.bulk_create(rows)
-        # Not every database tells the keys of what it has created.
-        origins = [row.origin for row in rows]
-        added = objects.filter(policy=rows[0].policy, origin__in=origins)
-        _log(request, added, ADDITION, [{"added": {}}])
-    return len(additions)
+def _present(form: forms.BaseForm, *names: str) -> list[str]:
+    """Those of the fields that the form has: not each user may set all of them."""
+    return [name for name in names if name in form.fields]
 
 
 # --- What was refused ----------------------------------------------------------------------------
@@ -725,7 +728,7 @@ class Proposal(NamedTuple):
     left_out: list[Line]
 
 
-def _propose(refused: Iterable[RefusedOrigin], data: Mapping[str, Any]) -> list[Proposal]:
+def _propose(refused: Iterable[RefusedOrigin], row_forms: RowForms) -> list[Proposal]:
     policies = known_policies()
     proposals = []
     in_order = sorted(refused, key=attrgetter("policy", "is_rehearsal", "origin"))
@@ -734,18 +737,26 @@ def _propose(refused: Iterable[RefusedOrigin], data: Mapping[str, Any]) -> list[
         rehearsed: dict[str, Line] = {}
         left_out: list[Line] = []
         for row in rows:
-            line = Line(0, shown(row.origin), make_row(data, alias, row.origin), [_evidence(row)])
+            line = row_forms.line(0, shown(row.origin), row.origin, policy=alias)
+            line.remarks.insert(0, _evidence(row))
+            if not line.problems and line.row.policy != alias:
+                remark = _("A row of this policy would help, and you may not choose the policy.")
+                line.remarks.append(remark)
+                left_out.append(line)
+                continue
             ruling = _ruling(row)
             if reason := _why_no_row_counts(ruling, alias):
                 line.remarks.append(reason)
             if not row.is_rehearsal:
                 wanted[row.origin] = line
-            elif reason := reason or _why_no_row_helps(ruling, line.row):
+            elif reason := reason or _why_no_row_helps(
+                ruling, row.origin, line.row.allow_credentials
+            ):
                 line.remarks[1:] = [reason]
                 left_out.append(line)
             else:
                 rehearsed[row.origin] = wanted.pop(row.origin, line)
-        plan = make_plan([*wanted.values(), *rehearsed.values()], alias, _database())
+        plan = make_plan([*wanted.values(), *rehearsed.values()], _database())
         for line in plan.additions:
             if line is rehearsed.get(line.row.origin):
                 # The plan knows the policy in force, for which the row may change nothing.
@@ -763,17 +774,17 @@ def _why_no_row_counts(ruling: Ruling | None, alias: str) -> str:
     return remark % {"reason": ruling.reason}
 
 
-def _why_no_row_helps(ruling: Ruling | None, row: AllowedOrigin) -> str:
-    """Why ``row`` would not make a rehearsal allow its origin; empty if it would."""
+def _why_no_row_helps(ruling: Ruling | None, origin: str, allow_credentials: bool) -> str:
+    """Why a row would not make a rehearsal allow its origin; empty if it would."""
     rehearsal = ruling.policy.rehearsal if ruling is not None else None
     if rehearsal is None:
         return _("No REPORT_ONLY is tried out at the last path now.")
-    if _allows(rehearsal, row.origin):
+    if _allows(rehearsal, origin):
         return _(
             "REPORT_ONLY allows the origin already, and not the method, a header or credentials."
         )
     with contextlib.suppress(PolicyError):  # the plan refuses it
-        for problem in row_problems(parse_row(row.origin), rehearsal, row.allow_credentials):
+        for problem in row_problems(parse_row(origin), rehearsal, allow_credentials):
             return f"REPORT_ONLY: {problem.message} {problem.hint}"
     return ""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -18,8 +17,9 @@ from django_cors_policy.explain import Explanation, explain
 from django_cors_policy.fetch import NULL
 from django_cors_policy.policy import Policy
 
-from .models import AllowedOrigin, as_people_write, parse_row
-from .states import Standing, Wildcards, allowed_by_settings, judge, known_policies
+from .batches import Line, RowForms
+from .models import AllowedOrigin, as_people_write
+from .states import known_policies
 
 # SQLite takes no more than 999 values in one query everywhere.
 MOST_ORIGINS = 500
@@ -65,7 +65,7 @@ def policy_choices(current: str = "") -> list[tuple[str, str]]:
     return choices
 
 
-class _PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
+class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
     """Offers the policies to choose from. Whatever else is sent, the model refuses by name."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -74,8 +74,19 @@ class _PolicyForm(forms.ModelForm):  # type: ignore[type-arg]
             current = self.instance.policy if self.instance.pk is not None else ""
             self.fields["policy"].widget = forms.Select(choices=policy_choices(current))
 
+    def add_error(self, field: str | None, error: Any) -> None:
+        """As Django's. Errors of fields that this user may not set go above the form."""
+        if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
+            errors: dict[str, list[ValidationError]] = {}
+            for name, found in error.error_dict.items():
+                errors.setdefault(name if name in self.fields else NON_FIELD_ERRORS, []).extend(
+                    found
+                )
+            error = ValidationError(errors)
+        super().add_error(field, error)
 
-class AllowedOriginForm(_PolicyForm):
+
+class AllowedOriginForm(_RowForm):
     """One row. Its origin is shown as people write it, and kept as browsers send it."""
 
     class Meta:
@@ -89,31 +100,7 @@ class AllowedOriginForm(_PolicyForm):
             self.fields["origin"].widget.attrs |= _ORIGIN_ATTRS
 
 
-@dataclass
-class Line:
-    """One line of a paste, and what becomes of it. Its number is 0 where nothing was pasted."""
-
-    number: int
-    text: str
-    row: AllowedOrigin
-    remarks: list[str] = field(default_factory=list)
-
-    @property
-    def standing(self) -> Standing:
-        return judge(self.row)
-
-
-@dataclass
-class Plan:
-    """What adding a paste would do."""
-
-    additions: list[Line] = field(default_factory=list)
-    existing: list[Line] = field(default_factory=list)
-    duplicates: list[Line] = field(default_factory=list)
-    refused: list[Line] = field(default_factory=list)
-
-
-class AddManyForm(_PolicyForm):
+class AddManyForm(_RowForm):
     """Many rows that differ in origin and note."""
 
     origins = forms.CharField(
@@ -157,17 +144,13 @@ class AddManyForm(_PolicyForm):
             raise ValidationError(message % {"count": count, "limit": MOST_ORIGINS})
         return text
 
-    def plan(self, using: str) -> Plan:
-        """What would become of each line, as things are in the database ``using``."""
-        data = self.cleaned_data
-        lines = [
-            Line(number, text, make_row(data, data["policy"], text, note))
-            for number, text, note in _read_lines(data["origins"])
-        ]
-        return make_plan(lines, data["policy"], using)
+    def lines(self, rows: RowForms) -> Iterator[Line]:
+        """The rows that the paste asks for."""
+        for number, text, note in _read_lines(self.cleaned_data["origins"]):
+            yield rows.line(number, text, text, note=note)
 
 
-class AllowForm(forms.ModelForm):  # type: ignore[type-arg]
+class AllowForm(_RowForm):
     """What the rows for refused origins have in common."""
 
     class Meta:
@@ -176,49 +159,6 @@ class AllowForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def _post_clean(self) -> None:
         """Nothing: there is no row yet, and the plan judges each."""
-
-
-def make_row(data: Mapping[str, Any], policy: str, origin: str, note: str = "") -> AllowedOrigin:
-    """The row that a form's ``data`` means for an origin, whose own ``note`` comes first."""
-    return AllowedOrigin(
-        policy=policy,
-        origin=origin,
-        allow_credentials=data["allow_credentials"],
-        expires_at=data["expires_at"],
-        note=note or data["note"],
-    )
-
-
-def make_plan(lines: Iterable[Line], policy: str, using: str) -> Plan:
-    """What would become of new rows of ``policy``, as things are in the database ``using``."""
-    plan = Plan()
-    valid = []
-    first_with: dict[str, Line] = {}
-    for line in lines:
-        try:
-            line.row.full_clean(validate_unique=False, validate_constraints=False)
-        except ValidationError as error:
-            line.remarks += error.messages
-            plan.refused.append(line)
-            continue
-        first = first_with.setdefault(line.row.origin, line)
-        if first is line:
-            valid.append(line)
-        else:
-            line.remarks.append(_("As line %(number)s.") % {"number": first.number})
-            plan.duplicates.append(line)
-    rows = AllowedOrigin.objects.using(using).filter(policy=policy, origin__in=first_with)
-    # Some databases compare without regard to case, and would refuse the row.
-    existing = {row.origin.lower(): row for row in rows}
-    for line in valid:
-        if row := existing.get(line.row.origin):
-            line.row = row
-            plan.existing.append(line)
-        else:
-            plan.additions.append(line)
-    if plan.additions:
-        _remark_on(plan.additions, known_policies()[policy])
-    return plan
 
 
 def _read_lines(text: str) -> Iterator[tuple[int, str, str]]:
@@ -230,14 +170,6 @@ def _read_lines(text: str) -> Iterator[tuple[int, str, str]]:
         origin, note = (*line.split(maxsplit=1), "")[:2]
         # A second origin is not lost as the note of the first.
         yield (number, line, "") if _ORIGIN.match(note) else (number, origin, note)
-
-
-def _remark_on(additions: Iterable[Line], policy: Policy) -> None:
-    wildcards = Wildcards.over([line.row for line in additions], policy)
-    for line in additions:
-        reason = allowed_by_settings(policy, parse_row(line.row.origin))
-        if reason := reason or wildcards.reason_against(line.row):
-            line.remarks.append(_("Changes nothing: %(reason)s") % {"reason": reason})
 
 
 # --- Testing a request ---------------------------------------------------------------------------

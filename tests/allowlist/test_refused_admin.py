@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from django_cors_policy.allowlist import admin as our_admin
 from django_cors_policy.allowlist.admin import RefusedOriginAdmin
-from django_cors_policy.allowlist.forms import MOST_ORIGINS, make_plan
+from django_cors_policy.allowlist.batches import make_plan
+from django_cors_policy.allowlist.forms import MOST_ORIGINS
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
 from django_cors_policy.allowlist.snapshot import Allowlist
 from django_cors_policy.decorators import cors_policy, same_origin_only
@@ -501,9 +502,9 @@ def test_nothing_is_added_twice_or_by_halves(
 ) -> None:
     rows = [refuse(), refuse("https://other.example", policy="partners")]
 
-    def plan_and_be_overtaken(lines: Any, policy: str, using: str) -> Any:
-        planned = make_plan(lines, policy, using)
-        if policy == "partners":
+    def plan_and_be_overtaken(lines: Any, using: str) -> Any:
+        planned = make_plan(lines, using)
+        if planned.additions[0].row.policy == "partners":
             monkeypatch.setattr(our_admin, "make_plan", make_plan)
             add("https://other.example", policy="partners")
         return planned

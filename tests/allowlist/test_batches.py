@@ -1,0 +1,329 @@
+"""Rows that are added many at a time go through the admin of the project, like single ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django import forms
+from django.contrib import admin as django_admin
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission, User
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.test import Client
+from django.urls import path
+
+from django_cors_policy.allowlist.admin import AllowedOriginAdmin, RefusedOriginAdmin
+from django_cors_policy.allowlist.forms import AllowedOriginForm
+from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
+
+from .test_admin import (
+    add,
+    form_data,
+    hidden_fields,
+    in_,
+    log,
+    many,
+    plan_of,
+    project,
+    text_of,
+    token,
+    told,
+)
+from .test_refused_admin import ORIGIN, refuse
+
+__all__ = ["project"]  # a fixture that every test here uses
+
+pytestmark = pytest.mark.django_db
+
+
+class ProjectForm(AllowedOriginForm):
+    """Only origins of one company."""
+
+    def clean_origin(self) -> str:
+        origin: str = self.cleaned_data["origin"]
+        if "foreign" in origin:
+            raise ValidationError("Not of this company.")
+        return origin
+
+
+class ProjectAdmin(AllowedOriginAdmin):
+    """What a project makes of the admin; the tests say what is read-only, and what saving does."""
+
+    fixed: tuple[str, ...] = ()
+    before_saving: Callable[[Any, AllowedOrigin], None] | None = None
+
+    def get_readonly_fields(self, request: Any, obj: Any = None) -> Any:
+        fixed = super().get_readonly_fields(request, obj)
+        return fixed if request.user.is_superuser else (*fixed, *self.fixed)
+
+    def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+        assert form.instance is obj
+        assert not change
+        if self.before_saving is not None:
+            type(self).before_saving(request, obj)  # type: ignore[misc]
+        super().save_model(request, obj, form, change)
+
+
+SITE = django_admin.AdminSite("of_a_project")
+SITE.register(AllowedOrigin, ProjectAdmin)
+SITE.register(RefusedOrigin, RefusedOriginAdmin)
+PLAIN_SITE = django_admin.AdminSite("of_a_project_with_another_admin")
+PLAIN_SITE.register(RefusedOrigin, RefusedOriginAdmin)
+urlpatterns = [
+    path("admin/", django_admin.site.urls),
+    path("project/", SITE.urls),
+    path("plain/", PLAIN_SITE.urls),
+]
+LIST = "/project/cors_policy_allowlist/allowedorigin/"
+ADD_MANY = f"{LIST}add-many/"
+REFUSED = "/project/cors_policy_allowlist/refusedorigin/"
+
+
+@pytest.fixture(autouse=True)
+def urlconf(project: None, settings: Any) -> None:
+    settings.ROOT_URLCONF = __name__
+
+
+@pytest.fixture
+def operator() -> Client:
+    """A user with every permission who is no superuser."""
+    user = User.objects.create_user("operator", is_staff=True)
+    user.user_permissions.set(Permission.objects.all())
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def fix(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    return lambda *names: monkeypatch.setattr(ProjectAdmin, "fixed", names)
+
+
+@pytest.fixture
+def before_saving(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
+    return lambda function: monkeypatch.setattr(ProjectAdmin, "before_saving", function)
+
+
+def allow(client: Client, *rows: RefusedOrigin, url: str = REFUSED, **data: Any) -> Any:
+    selected = [row.pk for row in rows]
+    return client.post(url, {"action": "allow", "_selected_action": selected, **data})
+
+
+def add_many(client: Client, paste: str = "https://a.example", **data: Any) -> Any:
+    return client.post(ADD_MANY, {**many(paste), "_confirm": "Add", **data})
+
+
+FORGED = {
+    "allow_credentials": "",  # a box that is not ticked
+    "expires_at_0": "2222-02-02",
+    "expires_at_1": "12:00",
+    "note": "forged",
+}
+FIXED = ("allow_credentials", "expires_at", "note")
+
+
+def test_fields_that_are_read_only_are_absent_and_keep_their_defaults(
+    operator: Client, admin_client: Client, fix: Callable[..., None]
+) -> None:
+    fix(*FIXED, "policy", "is_enabled")
+    page = operator.get(ADD_MANY)
+    assert list(page.context["adminform"].form.fields) == ["origins"]
+    assert "For all of them" not in text_of(page)
+    data = {**FORGED, "policy": "partners", "is_enabled": ""}
+    preview = operator.post(ADD_MANY, {**many("https://a.example its note"), **data})
+    assert hidden_fields(preview).keys() & {*data} == set()
+    assert "https://a.example line 1 The note is left out: you may not write notes." in (
+        text_of(preview)
+    )
+    assert told(add_many(operator, "https://a.example its note", **data)) == ["1 origin added."]
+    row = AllowedOrigin.objects.get()
+    assert (row.policy, row.origin) == ("default", "https://a.example")
+    assert (row.allow_credentials, row.is_enabled) == (True, True)
+    assert (row.expires_at, row.note) == (None, "")
+
+    # Others may set all of them.
+    add_many(admin_client, "https://b.example", **data)
+    row = AllowedOrigin.objects.get(origin="https://b.example")
+    assert (row.policy, row.allow_credentials, row.note) == ("partners", False, "forged")
+    assert row.expires_at is not None
+
+
+def test_fields_that_are_read_only_are_absent_where_refused_origins_are_allowed(
+    operator: Client, fix: Callable[..., None]
+) -> None:
+    fix(*FIXED)
+    row = refuse()
+    form = allow(operator, row, _reviewed="1", _edit="x", **FORGED)
+    assert list(form.context["adminform"].form.fields) == []
+    preview = allow(operator, row, _reviewed="1", **FORGED)
+    assert hidden_fields(preview).keys() & {*FORGED} == set()
+    assert "_edit" not in preview.content.decode()
+    text = text_of(preview)
+    assert "With cookies and logins, where the policy allows them. For good: no expiry." in text
+    assert "forged" not in text
+    allow(operator, row, _reviewed="1", _confirm="x", **FORGED)
+    added = AllowedOrigin.objects.get()
+    assert (added.origin, added.allow_credentials) == (ORIGIN, True)
+    assert (added.expires_at, added.note) == (None, "")
+
+
+def test_who_may_not_choose_the_policy_allows_for_the_default_one(
+    operator: Client, fix: Callable[..., None]
+) -> None:
+    fix("policy")
+    rows = [
+        refuse(),
+        refuse("https://b.example", policy="partners"),
+        refuse("http://c.example", policy="partners"),
+    ]
+    text = text_of(allow(operator, *rows, policy="partners"))
+    assert "1 origin would be added" in text
+    assert (
+        "1 is left out https://b.example Refused 1 time, last for GET /hello/. "
+        "A row of this policy would help, and you may not choose the policy."
+    ) in text
+    assert "1 is refused http://c.example" in text
+    allow(operator, *rows, _reviewed="1", _confirm="x", policy="partners")
+    assert list(AllowedOrigin.objects.values_list("policy", "origin")) == [("default", ORIGIN)]
+
+
+def test_who_may_not_choose_the_origin_adds_none(
+    operator: Client, fix: Callable[..., None]
+) -> None:
+    fix("origin")
+    row = refuse()
+    assert ADD_MANY not in operator.get(LIST).content.decode()
+    assert operator.get(ADD_MANY).status_code == 403
+    assert add_many(operator).status_code == 403
+    assert "allow" not in str(operator.get(REFUSED).context["action_form"])
+    allow(operator, row, _reviewed="1", _confirm="x")
+    assert not AllowedOrigin.objects.exists()
+
+
+def test_actions_leave_read_only_fields_alone(
+    operator: Client, admin_client: Client, fix: Callable[..., None]
+) -> None:
+    row = add(is_enabled=False, expires_at=in_(days=1))
+
+    def act(client: Client, name: str) -> list[str]:
+        return told(client.post(LIST, {"action": name, "_selected_action": [row.pk]}))
+
+    fix("is_enabled")
+    assert act(operator, "enable") == ["No action selected."]
+    assert act(operator, "extend") == ["1 origin extended by 30 days."]
+    fix("expires_at")
+    assert act(operator, "extend") == ["No action selected."]
+    assert act(operator, "enable") == ["1 origin enabled."]
+    assert act(admin_client, "extend") == ["1 origin extended by 30 days."]
+
+
+def test_each_row_is_saved_by_the_project(
+    operator: Client, before_saving: Callable[[Any], None]
+) -> None:
+    def stamp(request: Any, row: AllowedOrigin) -> None:
+        row.note = f"by {request.user}"
+
+    before_saving(stamp)
+    assert told(add_many(operator, "https://a.example\nhttps://b.example"))
+    allow(operator, refuse(), _reviewed="1", _confirm="x", allow_credentials="on")
+    assert {row.origin: row.note for row in AllowedOrigin.objects.all()} == {
+        "https://a.example": "by operator",
+        "https://b.example": "by operator",
+        ORIGIN: "by operator",
+    }
+    assert [message for *_, message in log()] == ["Added."] * 3
+
+
+def test_a_project_that_denies_a_row_has_none_added(
+    operator: Client, before_saving: Callable[[Any], None]
+) -> None:
+    def deny(request: Any, row: AllowedOrigin) -> None:
+        if row.origin == "https://b.example":
+            raise PermissionDenied
+
+    before_saving(deny)
+    before = token()
+    first = refuse("https://a.example")
+    assert add_many(operator, "https://a.example\nhttps://b.example").status_code == 403
+    other = refuse("https://b.example")
+    assert allow(operator, first, other, _reviewed="1", _confirm="x").status_code == 403
+    assert not AllowedOrigin.objects.exists()
+    assert not LogEntry.objects.exists()
+    assert token() == before
+
+
+def test_a_project_may_leave_a_row_out(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def save_some(self: Any, request: Any, obj: Any, form: Any, change: bool) -> None:
+        if obj.origin != "https://b.example":
+            obj.save()
+
+    monkeypatch.setattr(ProjectAdmin, "save_model", save_some)
+    assert told(add_many(operator, "https://a.example\nhttps://b.example")) == ["1 origin added."]
+    assert [origin for origin, *_ in log()] == ["https://a.example"]
+
+
+def test_the_form_of_the_project_has_its_say(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProjectAdmin, "form", ProjectForm)
+    response = operator.post(ADD_MANY, many("https://a.example\nhttps://foreign.example"))
+    assert plan_of(response)["additions"] == [(1, "https://a.example")]
+    assert [line.text for line in response.context["plan"].refused] == ["https://foreign.example"]
+    assert "Not of this company." in text_of(response)
+    text = text_of(allow(operator, refuse("https://foreign.example")))
+    assert "Not of this company." in text
+    assert "Nothing would be added." in text
+
+
+def test_a_field_that_the_project_adds_is_missing_and_named(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class TicketForm(AllowedOriginForm):
+        ticket = forms.CharField()
+
+    def get_form(self: Any, request: Any, obj: Any = None, **kwargs: Any) -> Any:
+        kwargs["fields"] = None
+        return super(ProjectAdmin, self).get_form(request, obj, **kwargs)
+
+    monkeypatch.setattr(ProjectAdmin, "form", TicketForm)
+    monkeypatch.setattr(ProjectAdmin, "get_form", get_form)
+    response = operator.post(ADD_MANY, many("https://a.example"))
+    assert "Ticket: This field is required." in text_of(response)
+    assert plan_of(response)["additions"] == []
+
+
+def test_what_the_project_excludes_is_absent(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProjectAdmin, "exclude", ("expires_at",))
+    form = operator.get(ADD_MANY).context["adminform"].form
+    assert {*form.fields} == {"origins", "policy", "allow_credentials", "note"}
+
+
+def test_an_admin_that_is_none_of_ours_saves_its_rows(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OwnAdmin(django_admin.ModelAdmin):  # type: ignore[type-arg]
+        def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
+            obj.note = "own"
+            obj.save()
+
+    PLAIN_SITE.register(AllowedOrigin, OwnAdmin)
+    try:
+        url = "/plain/cors_policy_allowlist/refusedorigin/"
+        allow(admin_client, refuse(), url=url, _reviewed="1", _confirm="x")
+    finally:
+        PLAIN_SITE.unregister(AllowedOrigin)
+    assert AllowedOrigin.objects.get().note == "own"
+
+
+def test_an_error_of_a_read_only_field_is_told_above_the_form(
+    operator: Client, fix: Callable[..., None]
+) -> None:
+    row = add("http://insecure.example", policy="partners")
+    fix("origin")
+    response = operator.post(f"{LIST}{row.pk}/change/", form_data(policy="default"))
+    [error] = response.context["adminform"].form.non_field_errors()
+    assert error.startswith("'http://insecure.example' is http")
