@@ -53,11 +53,14 @@ from .states import (
     LABELS,
     MOST_ROWS,
     State,
+    describe_credentials,
     entries_that_allow,
     judge,
     known_policies,
     remarks,
     shown,
+    views_that_add_credentials,
+    with_credentials,
     with_state,
 )
 from .tester import (
@@ -146,15 +149,14 @@ class CredentialsFilter(admin.SimpleListFilter):
     parameter_name = "credentials"
 
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("yes", _("allowed")), ("no", _("not allowed"))]
+        choices = [("yes", _("allowed")), ("no", _("not allowed"))]
+        if views_that_add_credentials():
+            choices.insert(1, ("views", _("allowed on some views alone")))
+        return choices
 
-    def queryset(self, request: Any, queryset: models.QuerySet[Any]) -> models.QuerySet[Any] | None:
-        aliases = [a for a, policy in known_policies().items() if policy.allow_credentials]
-        allowed = models.Q(allow_credentials=True, policy__in=aliases)
-        chosen = {"yes": allowed, "no": ~allowed}.get(self.value() or "")
-        if chosen is not None:
-            queryset = queryset.filter(chosen)
-        return queryset
+    def queryset(self, request: Any, queryset: Any) -> models.QuerySet[Any] | None:
+        value = self.value()
+        return with_credentials(queryset, value) if value in ("yes", "views", "no") else None
 
 
 class _OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -267,10 +269,7 @@ class AllowedOriginAdmin(_OriginAdmin):
 
     @admin.display(description=gettext_lazy("credentials"))
     def credentials(self, row: AllowedOrigin) -> str:
-        policy = known_policies().get(row.policy)
-        if policy is None:
-            return "-"
-        return _("yes") if policy.allow_credentials and row.allow_credentials else _("no")
+        return describe_credentials(row)
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -19,7 +20,7 @@ from django_cors_policy.policy import Policy
 
 from .batches import Line, RowForms
 from .models import AllowedOrigin, as_people_write
-from .states import known_policies
+from .states import known_policies, named, views_that_add_credentials
 
 # SQLite takes no more than 999 values in one query everywhere.
 MOST_ORIGINS = 500
@@ -65,6 +66,21 @@ def policy_choices(current: str = "") -> list[tuple[str, str]]:
     return choices
 
 
+def _help_on_credentials() -> str:
+    text = _(
+        "Whether pages from there may send cookies and logins. Untick to block that. Ticking never "
+        "exceeds the policy of a view."
+    )
+    if views := views_that_add_credentials():
+        more = _("Decorators add credentials to a policy without them, on %(views)s.")
+        text = f"{text} {more % {'views': named(views)}}"
+    return text
+
+
+# The model cannot name the views, for its texts are part of migrations.
+_HELP_TEXTS = {"allow_credentials": lazy(_help_on_credentials, str)()}
+
+
 class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
     """Offers the policies to choose from. Whatever else is sent, the model refuses by name."""
 
@@ -92,6 +108,7 @@ class AllowedOriginForm(_RowForm):
     class Meta:
         model = AllowedOrigin
         fields = ("policy", "origin", "allow_credentials", "is_enabled", "expires_at", "note")
+        help_texts = _HELP_TEXTS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -131,6 +148,7 @@ class AddManyForm(_RowForm):
     class Meta:
         model = AllowedOrigin
         fields = ("policy", "allow_credentials", "expires_at", "note")
+        help_texts = _HELP_TEXTS
 
     def clean_origins(self) -> str:
         text: str = self.cleaned_data["origins"]
@@ -156,6 +174,7 @@ class AllowForm(_RowForm):
     class Meta:
         model = AllowedOrigin
         fields = ("allow_credentials", "expires_at", "note")
+        help_texts = _HELP_TEXTS
 
     def _post_clean(self) -> None:
         """Nothing: there is no row yet, and the plan judges each."""

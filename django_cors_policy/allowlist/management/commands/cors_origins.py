@@ -26,11 +26,17 @@ from django.utils import timezone
 
 from django_cors_policy.allowlist import transfer
 from django_cors_policy.allowlist.models import AllowedOrigin, parse_row
-from django_cors_policy.allowlist.states import Standing, State, judge, shown
+from django_cors_policy.allowlist.states import (
+    Standing,
+    State,
+    describe_credentials,
+    judge,
+    shown,
+)
 from django_cors_policy.allowlist.transfer import NEVER, Change, Line, Plan, Refused
 from django_cors_policy.conf import DEFAULT_ALIAS, policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, short_repr
-from django_cors_policy.policy import Policy, did_you_mean
+from django_cors_policy.policy import did_you_mean
 
 # No policy can use such rows, and somebody should look at them.
 MISFITS = (State.UNKNOWN_POLICY, State.REFUSED, State.UNREADABLE)
@@ -170,7 +176,7 @@ class Command(BaseCommand):
     # -- list
 
     def _list(self, using: str, options: Mapping[str, Any]) -> None:
-        policies = policy_book().policies
+        policy_book()  # where settings are wrong, no row can be judged
         rows = [(row, judge(row)) for row in self._rows(using, options["policy"])]
         if options["state"] is not None:
             wanted = State(options["state"])
@@ -180,7 +186,7 @@ class Command(BaseCommand):
                 if standing.state == wanted or (wanted == State.LIVE and standing.state.is_live)
             ]
         if options["format"] == "table":
-            self._write_table(rows, policies)
+            self._write_table(rows)
             return
         items = (
             {**transfer.as_item(row), "state": standing.state.value, "why": standing.why}
@@ -204,11 +210,9 @@ class Command(BaseCommand):
                 )
         return found
 
-    def _write_table(
-        self, rows: Sequence[tuple[AllowedOrigin, Standing]], policies: Mapping[str, Policy]
-    ) -> None:
+    def _write_table(self, rows: Sequence[tuple[AllowedOrigin, Standing]]) -> None:
         heading = ("POLICY", "ORIGIN", "STATE", "CREDENTIALS", "NOTE")
-        table = [heading, *(_as_cells(row, standing, policies) for row, standing in rows)]
+        table = [heading, *(_as_cells(row, standing) for row, standing in rows)]
         widths = [max(_width(cells[column]) for cells in table) for column in range(4)]
         for index, cells in enumerate(table):
             padded = [
@@ -447,16 +451,12 @@ def _format(name: str, format: str | None) -> str:
     return suffix
 
 
-def _as_cells(
-    row: AllowedOrigin, standing: Standing, policies: Mapping[str, Policy]
-) -> tuple[str, str, str, str, str]:
-    policy = policies.get(row.policy)
-    credentials = row.allow_credentials and policy is not None and policy.allow_credentials
+def _as_cells(row: AllowedOrigin, standing: Standing) -> tuple[str, str, str, str, str]:
     return (
         _printable(row.policy),
         shown(row.origin),
         standing.text.replace("\N{NO-BREAK SPACE}", " "),
-        "yes" if credentials else "no",
+        describe_credentials(row),
         _printable(row.note),
     )
 
