@@ -135,7 +135,8 @@ def _read_origin(value: object) -> str:
 
 def _read_flag(value: object) -> bool:
     # Spreadsheets write TRUE.
-    flag = {"true": True, "false": False}.get(str(value).lower())
+    text = str(value).lower() if isinstance(value, (bool, str)) else ""
+    flag = {"true": True, "false": False}.get(text)
     if flag is None:
         raise ValidationError(f"{short_repr(value)} is neither. Write true or false.")
     return flag
@@ -190,6 +191,9 @@ def _read_json(text: str, problems: list[tuple[int, str]]) -> Iterator[tuple[int
     except ValueError as error:
         message = f"This is no JSON: {error}. For CSV, say --format csv."
         problems.append((getattr(error, "lineno", 1), message))
+        return
+    except RecursionError:
+        problems.append((1, "This is nested too deep. Write a list of objects, one for each row."))
         return
     if not is_list:
         problems.append((1, "This is no list. Write [...] around the rows."))

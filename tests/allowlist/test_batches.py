@@ -327,3 +327,10 @@ def test_an_error_of_a_read_only_field_is_told_above_the_form(
     response = operator.post(f"{LIST}{row.pk}/change/", form_data(policy="default"))
     [error] = response.context["adminform"].form.non_field_errors()
     assert error.startswith("'http://insecure.example' is http")
+
+
+@pytest.mark.parametrize("count", [1, 300, 500, 5000, 100_000])
+def test_brackets_by_the_thousand_are_refused(operator: Client, count: int) -> None:
+    response = operator.post(ADD_MANY, many(f"https://{'(' * count}"))
+    assert plan_of(response)["additions"] == []
+    assert len(response.context["plan"].refused) == 1

@@ -555,12 +555,25 @@ class TestImport:
             ("", "1: This is no JSON: Expecting value: line 1 column 1 (char 0). For CSV, say"),
             ('[\n{"origin": }]', "2: This is no JSON: Expecting value"),
             (f"[{5000 * '1'}]", "1: This is no JSON: Exceeds the limit"),
+            (
+                100_000 * "[",
+                "1: This is nested too deep. Write a list of objects, one for each row.",
+            ),
             ('{"origin": 1}', "1: This is no list. Write [...] around the rows."),
         ],
     )
     def test_what_is_no_json(self, text: str, why: str, as_json: Path) -> None:
         as_json.write_text(text)
         assert refusal("import", as_json).startswith(f"{as_json}:{why}")
+
+    def test_a_value_that_is_nested_too_deep(self) -> None:
+        value: list[Any] = []
+        for _ in range(100_000):
+            value = [value]
+        for name in ("origin", "is_enabled", "expires_at"):
+            with pytest.raises(transfer.Refused) as refused:
+                transfer.read_line(1, {"origin": ONE, name: value}, None)
+            assert f"{name}: [[[" in str(refused.value)
 
     def test_what_is_no_utf_8(self, file: Path) -> None:
         file.write_bytes(b"origin,note\nhttps://one.example,\xfc\n")
