@@ -495,7 +495,7 @@ def test_a_decorator_that_is_hidden_is_told(
     monkeypatch.setitem(sys.modules, urlconf.__name__, urlconf)
     settings.ROOT_URLCONF = urlconf.__name__
     response = ask(admin, url="/below/", method="PUT")
-    assert "is below a decorator that hides it" in text_of(response)
+    assert "is hidden: another function holds the decorated view" in text_of(response)
     assert "python manage.py check" in text_of(response)
 
 
