@@ -294,6 +294,19 @@ def test_a_field_that_the_project_adds_is_missing_and_named(
     assert plan_of(response)["additions"] == []
 
 
+def test_a_form_that_takes_any_policy(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    class CarelessForm(AllowedOriginForm):
+        def _post_clean(self) -> None:
+            for name, value in self.cleaned_data.items():
+                setattr(self.instance, name, value)
+
+    monkeypatch.setattr(ProjectAdmin, "form", CarelessForm)
+    row = refuse(policy="defualt")
+    assert "1 origin would be added" in text_of(allow(operator, row))
+    allow(operator, row, _reviewed="1", _confirm="x")
+    assert AllowedOrigin.objects.get().policy == "defualt"
+
+
 def test_what_the_project_excludes_is_absent(
     operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
