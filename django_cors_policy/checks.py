@@ -214,21 +214,25 @@ def _reopened_methods(book: PolicyBook) -> Iterator[CheckMessage]:
                 yield _warning(
                     20,
                     bypass.by,
-                    f"{bypass.method} calls {bypass.on}, which has {name}. The decorator does not "
-                    f"govern {bypass.method}, which is open to other origins, because of {why}.",
+                    f"{bypass.method or 'The view'} calls {bypass.on}, which has {name}. The "
+                    "decorator does not govern the caller, which is open to other origins, because "
+                    f"of {why}.",
                     f"Write {name} above {bypass.by} too, or decorate its class.",
                 )
 
 
 def _opens(book: PolicyBook, route: Route, bypass: Bypass) -> str:
     """Because of what ``bypass`` is open to origins that its decorator refuses; "" if it is not."""
-    ruling = rule_view(book, route.pattern.callback, bypass.method)
-    ruling = ruling or book.rule_path(route.literal)
     try:
         before = derive_policy(book, bypass.declaration, bypass.on)
     except PolicyErrors:
         return ""  # said already
-    return ruling.reason if ruling is not None and _is_wider(ruling.policy, before) else ""
+    ruling = rule_view(book, route.pattern.callback, bypass.method)
+    rulings = [ruling] if ruling is not None else [book.rule_path(route.literal)]
+    if ruling is None and not route.is_literal:
+        rulings = list(book.rulings_below(route.literal))
+    reasons = (r.reason for r in rulings if r is not None and _is_wider(r.policy, before))
+    return next(reasons, "")
 
 
 def _is_wider(policy: Policy, before: Policy) -> bool:

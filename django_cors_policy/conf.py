@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,6 +73,14 @@ class PolicyBook:
         return not self._patterns and not any(
             prefix.startswith(beginning) and prefix != beginning for prefix in self._prefixes
         )
+
+    def rulings_below(self, beginning: str) -> Iterator[Ruling | None]:
+        """The rulings that paths with this beginning can have."""
+        yield self.rule_path(beginning)
+        for prefix, ruling in self._prefixes.items():
+            if prefix.startswith(beginning):
+                yield ruling
+        yield from (ruling for _, ruling in self._patterns)
 
     def rule_path(self, path: str) -> Ruling | None:
         """The ruling for ``path`` (without the script prefix), None if no policy governs it.

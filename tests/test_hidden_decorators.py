@@ -6,6 +6,8 @@ with credentials. Before that, the system check names it.
 
 from __future__ import annotations
 
+import collections
+import datetime
 import functools
 import io
 import types
@@ -283,6 +285,31 @@ class OpenPut(ClosedPut):
         return plain(request)
 
 
+@cors_policy("public")
+class PublicAlias(ClosedPut):
+    put = audit(ClosedPut.put)
+
+
+class OrdersViews(View):
+    """As REST framework makes views of one class for several actions."""
+
+    @classmethod
+    def of(cls, **actions: str) -> Any:
+        def view(request: HttpRequest) -> HttpResponse:
+            return getattr(cls(), actions[request.method.lower()])(request)
+
+        view.cls = cls  # type: ignore[attr-defined]
+        view.actions = actions  # type: ignore[attr-defined]
+        return view
+
+    def read(self, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+    @same_origin_only
+    def purge(self, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+
 class Holder:
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -326,6 +353,10 @@ HIDDEN: dict[str, Any] = {
     "descriptor": ByDescriptor.as_view(),
     "behind-one-that-is-shown": by_method(GET=cors_policy("public")(plain), PUT=closed),
     "old-version": version(OpenPut.as_view(), ClosedPut.as_view()),
+    "public-alias-of-parent": PublicAlias.as_view(),
+    "another-action": version(OrdersViews.of(put="read"), OrdersViews.of(put="purge")),
+    "deque": Audit(collections.deque([closed])),
+    "dictionary-key": Audit({closed: 1}),
     "nested-tuples": routes(("PUT", closed), ("GET", plain)),
     "nested-dictionaries": ByMethod(PUT=plain, v1={"more": [{"PUT": closed}]}),
     "mapping-proxy": Audit(types.MappingProxyType({"PUT": closed})),
@@ -380,7 +411,7 @@ def test_hidden_is_closed_and_an_error(name: str, project: Any) -> None:
     response = client.options("/view/", headers=PREFLIGHT)
     assert response.status_code == 403
     assert "Access-Control-Allow-Origin" not in response.headers
-    if name not in ("list", "mapping-proxy"):
+    if name not in ("list", "mapping-proxy", "deque", "dictionary-key"):
         response = client.put("/view/", headers={"origin": APP})
         assert "Access-Control-Allow-Origin" not in response.headers
     assert not check_decorators()
@@ -410,6 +441,25 @@ def test_the_fix_shows_the_order(project: Any) -> None:
     assert better(HIDDEN["partial"]) == function.format("other_decorator")
     around = "    path(..., same_origin_only(audit(Closed.as_view())))"
     assert better(HIDDEN["as-view"]) == around
+
+
+def test_the_fix_leaves_out_what_cannot_be_written(project: Any) -> None:
+    never = cors_policy(allow_origin_func=lambda origin, request: False)
+    project(view=audit(never(plain)))
+    [message] = check_views()
+    assert "    @cors_policy(...)\n    @audit\n" in (message.hint or "")
+
+
+def test_the_fix_for_a_view_set(project: Any) -> None:
+    project(view=audit(OrdersViews.of(put="purge")))
+    [message] = check_views()
+    assert "same_origin_only(audit(OrdersViews.as_view({...})))" in (message.hint or "")
+
+
+def test_more_values_than_are_looked_at(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("django_cors_policy.inspection.holding.MOST_VALUES", 1000)
+    client = project(view=Audit(list(range(2000))))
+    assert client.options("/view/", headers=PREFLIGHT).status_code == 403
 
 
 def test_the_fix_works(project: Any) -> None:
@@ -552,7 +602,7 @@ def test_what_holds_too_much_is_closed(project: Any, monkeypatch: pytest.MonkeyP
     assert client.options("/other/", headers=PREFLIGHT).status_code == 204
     [message] = check_views()
     assert message.id == "django_cors_policy.E020"
-    assert message.msg.startswith("Some decorator is hidden")
+    assert message.msg.startswith("Some decorator may be hidden: the view holds too much")
     assert check_decorators() == []
 
 
@@ -587,12 +637,15 @@ OPEN: dict[str, Any] = {
     "decorated-object": shown(News()),
     "decorated-object-cached": cache_page(1)(News()),
     "login": login_required(PartlyDecorated().view),
+    "action-beside-a-closed-one": audit(OrdersViews.of(put="read")),
+    "many-dates": Audit([datetime.date(2000, 1, 1)] * 1000 + [datetime.date(2001, 1, 1)]),
+    "many-pairs": functools.partial(plain, table=[(1.5, float(n)) for n in range(60_000)]),
 }
 
 
 @pytest.mark.parametrize("name", OPEN)
 def test_what_is_not_closed_is_open(name: str, project: Any) -> None:
-    client = project(view=OPEN[name])
+    client = project(view=OPEN[name], closed=closed)
     assert check_views() == []
     assert client.options("/view/", headers=PREFLIGHT).status_code == 204
 
@@ -714,6 +767,7 @@ def ninja_client(settings: Any) -> Client:
         ("/api/by-method", "GET", "*"),
         ("/api/by-method", "POST", APP),
         ("/api/outermost", "PUT", "*"),
+        ("/api/version", "PUT", None),
         ("/api/router/below", "PUT", None),
         ("/api/router/above", "PUT", None),
         ("/api/again/above", "PUT", None),
@@ -742,6 +796,7 @@ def test_ninja_checks(ninja_client: Client) -> None:
     assert {(message.id, message.obj) for message in check_views()} == {
         ("django_cors_policy.E020", "tests.urls_ninja.audited"),
         ("django_cors_policy.E020", "tests.urls_ninja.audited_view"),
+        ("django_cors_policy.E020", "tests.urls_ninja.secret"),
     }
     assert check_decorators() == []
 

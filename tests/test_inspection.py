@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import types
 from pathlib import Path
 from typing import Any
@@ -293,6 +294,108 @@ def test_methods_that_call_a_decorated_one_are_named(settings: Any) -> None:
     settings.CORS_POLICIES = {"default": {}}
     serve(settings, CallsPut.as_view())
     assert check_views() == []
+
+
+class ManyNames(View):
+    """Attributes of other objects are not methods of this one."""
+
+    get = same_origin_only(Plain.get)
+    delete = same_origin_only(Plain.get)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        request.POST.get("x")
+        return HttpResponse([].append(request.method))
+
+    def put(self, request: HttpRequest) -> HttpResponse:
+        return self.other().delete(request)  # type: ignore[no-any-return]
+
+    def other(self) -> Any:
+        return Plain()
+
+
+def test_other_objects_methods_are_not_named(settings: Any) -> None:
+    serve(settings, ManyNames.as_view())
+    assert check_views() == []
+
+
+class CallsInMany(View):
+    put = same_origin_only(Plain.get)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        def go() -> HttpResponse:
+            return self.put(request)  # type: ignore[no-any-return]
+
+        return go()
+
+    def hides(view: Any) -> Any:  # noqa: N805 -- a decorator
+        def inner(self: Any, request: HttpRequest) -> HttpResponse:
+            return view(self, request)  # type: ignore[no-any-return]
+
+        return inner
+
+    @hides
+    def patch(self, request: HttpRequest) -> HttpResponse:
+        return self.put(request)  # type: ignore[no-any-return]
+
+    @cors_policy("public")
+    def delete(self, request: HttpRequest) -> HttpResponse:
+        """Its author has said what it is."""
+        return self.put(request)  # type: ignore[no-any-return]
+
+
+class CallsParents(CallsInMany):
+    def trace(self, request: HttpRequest) -> HttpResponse:
+        return super().put(request)  # type: ignore[no-any-return]
+
+
+def test_calls_are_found_wherever_they_are(settings: Any) -> None:
+    serve(settings, CallsParents.as_view())
+    assert sorted(str(message.obj).rpartition(".")[2] for message in check_views()) == [
+        "patch",
+        "post",
+        "trace",
+    ]
+
+
+class ClosedObject:
+    @same_origin_only
+    def orders(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    @same_origin_only
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+
+class OpensObject(ClosedObject):
+    def orders(self, request: HttpRequest) -> HttpResponse:
+        return super().orders(request)
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.orders(request)
+
+
+def test_methods_of_objects_are_named_too(settings: Any) -> None:
+    serve(settings, OpensObject().orders, OpensObject(), ClosedObject().orders, ClosedObject())
+    found = {(message.id[-4:], str(message.obj).rpartition(".")[2]) for message in check_views()}
+    assert found == {("W015", "orders"), ("W015", "__call__")}
+
+
+def test_paths_that_are_not_known_in_full(settings: Any) -> None:
+    settings.CORS_POLICIES = {
+        "v1": {"ALLOW_ORIGINS": [APP], "PATHS": ["/v1/", re.compile("/v2/")]},
+        "public": {},
+    }
+    urlconf = types.ModuleType("urlconf_of_a_test")
+    urlconf.urlpatterns = [path("<version>/o/", OpensPut.as_view())]  # type: ignore[attr-defined]
+    settings.ROOT_URLCONF = urlconf
+    [message] = check_views()
+    assert "because of CORS_POLICIES['v1']['PATHS'][0]" in message.msg
+    urlconf = types.ModuleType("urlconf_of_a_test")
+    urlconf.urlpatterns = [path("api/<version>/o/", OpensPut.as_view())]  # type: ignore[attr-defined]
+    settings.ROOT_URLCONF = urlconf
+    [message] = check_views()
+    assert "because of CORS_POLICIES['v1']['PATHS'][1]" in message.msg
 
 
 def test_a_member_that_answers_no_request_is_named(settings: Any) -> None:

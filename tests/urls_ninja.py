@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django.http import HttpRequest
@@ -114,6 +115,29 @@ def post(request: HttpRequest) -> str:
 @api.put("/outermost")
 def outermost(request: HttpRequest) -> str:
     return "outermost"
+
+
+def version(new: Any, old: Any) -> Any:
+    """Shows one view and calls another."""
+
+    @functools.wraps(new)
+    def inner(request: HttpRequest) -> Any:
+        return (old if "old" in request.GET else new)(request)
+
+    return inner
+
+
+@cors_policy("public")
+def public(request: HttpRequest) -> str:
+    return "public"
+
+
+@same_origin_only
+def secret(request: HttpRequest) -> str:
+    return "secret"
+
+
+api.put("/version")(version(public, secret))
 
 
 @router.put("/below")

@@ -7,6 +7,7 @@ a foreign class: a proxy may answer every question, or run code to do so.
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import types
@@ -15,20 +16,22 @@ from typing import Any, TypeGuard
 
 from django_cors_policy.decorators import attributes
 
-# Objects that are looked into for one view. Real decorators stay far below.
+# For one view: objects that hold others, and values altogether. Real decorators stay far below.
 MOST_OBJECTS = 50_000
+MOST_VALUES = 1_000_000
 
 # The iteration of the base class: a subclass may run code of its own.
 _CONTAINERS: tuple[tuple[type, Callable[[Any], Iterable[Any]]], ...] = (
-    (dict, dict.values),
+    (dict, lambda items: (*dict.keys(items), *dict.values(items))),
+    (collections.deque, collections.deque.__iter__),
     (types.MappingProxyType, types.MappingProxyType.values),
     (list, list.__iter__),
     (tuple, tuple.__iter__),
     (set, set.__iter__),
     (frozenset, frozenset.__iter__),
 )
-# Values that hold nothing.
-_PLAIN = (str, bytes, int, float, bool, type(None))
+# Values that hold nothing; others are recognised as they come.
+_PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 class TooMuchError(Exception):
@@ -80,28 +83,62 @@ def walk_held(view: Any, besides: Any = None) -> Iterator[Any]:
 
     Not ``besides``, and what only that holds. Raises ``TooMuchError`` where there is no end to it.
     """
+    plain = set(_PLAIN)
     seen = {id(view), id(besides)}
+    values = 0
     # What is looked into, and whether any object in it is looked into as well. From a plain object
     # only callables are: an application's objects lead everywhere.
-    waiting = [(value, True) for value in _values_of(view)]
+    waiting = _held_by(view)
     while waiting:
         value, takes_objects = waiting.pop()
-        if type(value) in _PLAIN or id(value) in seen:
+        values += 1
+        kind = type(value)
+        if kind in plain or id(value) in seen:
+            continue
+        if _holds_nothing(kind):
+            plain.add(kind)
             continue
         iterate = _iteration_of(value)
-        if iterate is None and not callable(value) and not takes_objects:
-            continue
-        seen.add(id(value))
-        if len(seen) > MOST_OBJECTS:
-            raise TooMuchError
         if iterate is not None:
             with contextlib.suppress(RuntimeError):  # another thread adds to it
-                waiting += [(item, takes_objects) for item in list(iterate(value))]
-            continue
-        if callable(value):
-            yield value
-        if not is_class(value):
-            waiting += [(held, callable(value)) for held in _values_of(value)]
+                items = list(iterate(value))
+                values += len(items)
+                held = [(item, takes_objects) for item in items if type(item) not in plain]
+                if held:
+                    seen.add(id(value))
+                    waiting += held
+        elif callable(value) or takes_objects:
+            seen.add(id(value))
+            if callable(value):
+                yield value
+            if not is_class(value):
+                waiting += _held_by(value)
+        if len(seen) > MOST_OBJECTS or values > MOST_VALUES:
+            raise TooMuchError
+
+
+def _held_by(holder: Any) -> list[tuple[Any, bool]]:
+    """What ``holder`` holds, each with whether the objects in it are looked into as well."""
+    if type(holder) is types.MethodType:
+        # Not the object itself: being a view too, it is none that the method calls.
+        owner = holder.__self__
+        of_owner = [] if is_class(owner) else [(value, False) for value in _values_of(owner)]
+        return [(holder.__func__, True), *of_owner]
+    return [(value, callable(holder)) for value in _values_of(holder)]
+
+
+def _holds_nothing(kind: type) -> bool:
+    """Whether no object of a type can hold another: a date, a Decimal."""
+    return not (
+        kind.__dictoffset__
+        or hasattr(kind, "__call__")  # noqa: B004 -- asked of the type
+        or issubclass(kind, tuple(container for container, _ in _CONTAINERS))
+        or any(
+            type(value) is types.MemberDescriptorType
+            for klass in kind.__mro__
+            for value in vars(klass).values()
+        )
+    )
 
 
 def is_instance(thing: object) -> bool:
@@ -118,9 +155,6 @@ def _iteration_of(thing: object) -> Callable[[Any], Iterable[Any]] | None:
 
 
 def _values_of(holder: Any) -> Iterator[Any]:
-    if type(holder) is types.MethodType:
-        yield from (holder.__func__, holder.__self__)
-        return
     if type(holder) in (classmethod, staticmethod):
         yield holder.__func__
     if is_partial(holder):

@@ -6,6 +6,7 @@ where another function hides it, that is found too.
 
 from __future__ import annotations
 
+import itertools
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from django_cors_policy.decorators import (
 )
 from django_cors_policy.exceptions import PolicyError
 
+from .calls import find_called_methods
 from .holding import (
     TooMuchError,
     closure_of,
@@ -62,17 +64,23 @@ class Found:
 
     def error(self) -> PolicyError:
         """What to say about a hidden one (E020)."""
-        return PolicyError(
-            self.declaration,
+        reason = (
             "is hidden: another function holds the decorated view, and the middleware cannot know "
-            "when it calls it",
-            f"Until that changes, the view allows no other origin. If the other function is a "
+            "when it calls it"
+        )
+        hint = (
+            "Until that changes, the view allows no other origin. If the other function is a "
             f"decorator, write it below:\n\n{self.better}\n\n"
             "If it is your own decorator, functools.wraps(view) in it is enough. If it never calls "
-            "the view, decorate the outer view itself.",
-            id="E020",
-            key=self.on,
+            "the view, decorate the outer view itself."
         )
+        if self.declaration is _UNKNOWN:
+            reason = "may be hidden: the view holds too much to be searched"
+            hint = (
+                "Until that changes, the view allows no other origin. Decorate it with "
+                "@cors_policy, or with @same_origin_only to keep it so."
+            )
+        return PolicyError(self.declaration, reason, hint, id="E020", key=self.on)
 
 
 # What a view that holds too much to be searched may hold.
@@ -149,7 +157,7 @@ class ViewInspection:
         """Handlers that are overridden without a decorator, where a parent's has one."""
         if self._class is None or self._around or self._operations:
             return
-        for method in self.methods:
+        for method in self.methods or ("",):
             handler = self._handler_name(method)
             by = ""
             for klass, rest in _mro_of(self._class):
@@ -162,14 +170,17 @@ class ViewInspection:
                     break
 
     def find_calls(self) -> Iterator[Bypass]:
-        """Handlers without a decorator whose code names a decorated method of the class."""
+        """Handlers without a decorator whose code calls a decorated method of their class."""
         if self._class is None or self._around or self._operations:
             return
-        for method in self.methods:
+        if not _marks_of_class(self._class):
+            return  # most classes: to read code takes long
+        for method in self.own_methods or ("",):
             handler = self._handler_name(method)
-            for name in _called_methods(self._class, handler):
-                marks = marks_on(look_up(self._class, name))
-                mark = _outermost(marks - marks_on(look_up(self._class, handler)))
+            if marks_on(look_up(self._class, handler)):
+                continue
+            for name in find_called_methods(self._class, handler):
+                mark = _outermost(marks_on(look_up(self._class, name)))
                 if mark is not None:
                     on = f"{name_of(self._class)}.{name}"
                     yield Bypass(method, f"{name_of(self._class)}.{handler}", mark.declaration, on)
@@ -263,8 +274,18 @@ class ViewInspection:
             copied = marks_on(self._inner)
         elif self._class is not None:
             copied = marks_on(look_up(self._class, "dispatch"))  # by as_view()
+        own = self._class.__mro__ if self._class is not None else ()
+        visible = _NO_MARKS.union(
+            *(marks_on(vars(klass).get(name)) for klass in own for name in self._handlers),
+            *map(marks_on, own),
+        )
         return _find_through(
-            self.view, self._name_around(), copied, self._class, may_hold=not self._operations
+            self.view,
+            self._name_around(),
+            copied,
+            self._class,
+            visible,
+            may_hold=not self._operations,
         )
 
     def _find_on_class(self, view_class: type, handler: str) -> Found | None:
@@ -291,9 +312,14 @@ class ViewInspection:
             if method not in operation["methods"]:
                 continue
             function = operation["view_func"]
-            if (outermost := _outermost(_marks_on_operation(operation))) is not None:
-                return Found(outermost.declaration, name_of(function))
-            return _find_hidden(operation.get("run")) or _find_hidden(function)
+            name = name_of(function)
+            run = operation.get("run")
+            around = marks_above(function) | (marks_on(run) - marks_on(_below(run)))
+            if (outermost := _outermost(around)) is not None:
+                return Found(outermost.declaration, name)
+            return _find_through(run, name, _NO_MARKS, None) or _find_through(
+                function, name, _NO_MARKS, None
+            )
         return None
 
     def _name_around(self) -> str:
@@ -301,6 +327,11 @@ class ViewInspection:
             return name_of(self._inner)
         name = name_of(self._class)
         return name if is_api_view(self._class) or self._is_instance else f"{name}.as_view()"
+
+
+def _below(view: Any) -> Any:
+    """What is wrapped by ``view``, if anything is."""
+    return next(itertools.islice(levels_of(view), 1, None), None)
 
 
 def _dictionary(view: Any, name: str) -> Mapping[str, Any]:
@@ -344,33 +375,20 @@ def _is_of_framework(view_class: type, name: str) -> bool:
     return definer is not None and definer.__module__ in FRAMEWORK_MODULES
 
 
-def _called_methods(view_class: type, handler: str) -> list[str]:
-    """The names of methods of the class that the code of ``handler`` has in it, and theirs."""
-    names: dict[str, None] = {}
-    waiting = [handler]
-    while waiting:
-        *_, function = levels_of(look_up(view_class, waiting.pop()))
-        code = getattr(function, "__code__", None) if type(function) is types.FunctionType else None
-        for name in code.co_names if code is not None else ():
-            if name not in names and type(look_up(view_class, name)) is types.FunctionType:
-                names[name] = None
-                waiting.append(name)
-    names.pop(handler, None)
-    return list(names)
-
-
 def _find_through(
     view: Any,
     name: str,
     inherited: frozenset[Mark],
     view_class: type | None,
+    visible: frozenset[Mark] = _NO_MARKS,
     *,
     may_hold: bool = True,
 ) -> Found | None:
     """The outermost decorator from ``view`` down to what it wraps, beyond the ``inherited`` marks.
 
-    What a level holds and does not show comes before what the levels below it show. ``view_class``
-    shows its own marks elsewhere. ``may_hold``: whether the innermost level is searched.
+    What a level holds and does not show comes before what the levels below it show; but for the
+    class ``view_class``, and the marks that are ``visible`` elsewhere. ``may_hold``: whether the
+    innermost level is searched.
     """
     levels = list(levels_of(view))
     for level, below in zip(levels, [*levels[1:], None], strict=True):
@@ -379,22 +397,28 @@ def _find_through(
             return Found(outermost.declaration, name)
         if below is None and not may_hold:
             return None
-        if found := _find_hidden(level, below, inherited, view_class):
+        if found := _find_hidden(level, below, visible, view_class):
             return found
     return None
 
 
 def _find_hidden(
-    view: Any,
-    below: Any = None,
-    inherited: frozenset[Mark] = _NO_MARKS,
-    view_class: type | None = None,
+    view: Any, below: Any, visible: frozenset[Mark], view_class: type | None
 ) -> Found | None:
     """A decorator that ``view`` holds and does not show, elsewhere than ``below``."""
-    shown = marks_on(view) | inherited
+    shown = marks_on(view)
+    classes: set[type | None] = {None}
     try:
         for held in walk_held(view, below):
-            mark = _outermost(_marks_carried_by(held, view_class) - shown)
+            # What as_view() made holds its class, and leads to some of its methods only.
+            shown_class = class_shown_by(held)
+            classes.add(shown_class)
+            if is_class(held) and held in classes:
+                continue
+            marks = _marks_carried_by(held, view_class) - shown
+            if shown_class is not None and shown_class is view_class:
+                marks -= visible
+            mark = _outermost(marks)
             if mark is not None:
                 better = _order(mark.declaration, view, held)
                 return Found(mark.declaration, name_of(held), better)
@@ -414,9 +438,13 @@ def _order(declaration: Declaration, view: Any, held: Any) -> str:
         above = outer.rpartition(".")[2] + ("(...)" if len(inner) > 1 else "")
     elif type(view) not in (*FUNCTIONS, types.MethodType) and not is_partial(view):
         above = type(view).__name__
+    ours = declaration.name
+    if "..." in ours or "<" in ours:  # it was cut, or holds what cannot be written
+        ours = f"{ours.partition('(')[0]}(...)"
     if class_shown_by(held) is not None:
-        return f"    path(..., {declaration.name[1:]}({above}({name}.as_view())))"
-    return f"    {declaration.name}\n    @{above}\n    def {name}(request): ..."
+        actions = "{...}" if _dictionary(held, "actions") else ""
+        return f"    path(..., {ours[1:]}({above}({name}.as_view({actions}))))"
+    return f"    {ours}\n    @{above}\n    def {name}(request): ..."
 
 
 def _marks_carried_by(held: Any, besides: type | None = None) -> frozenset[Mark]:
@@ -428,7 +456,7 @@ def _marks_carried_by(held: Any, besides: type | None = None) -> frozenset[Mark]
     if type(held) is types.MethodType:
         return marks | _marks_of_method(class_of(held) or object, held.__func__)
     if (view_class := class_shown_by(held)) is not None:
-        return marks if view_class is besides else marks | _marks_of_class(view_class)
+        return marks | _marks_of_class(view_class, _dictionary(held, "actions"))
     if type(held) in FUNCTIONS or is_partial(held):
         return marks
     return marks | _marks_of_method(type(held), type(held).__call__)
@@ -442,15 +470,16 @@ def _marks_of_method(owner: type, function: Any) -> frozenset[Mark]:
     )
 
 
-def _marks_of_class(view_class: type) -> frozenset[Mark]:
-    """The marks on a class, its parents, and the methods of all."""
+def _marks_of_class(view_class: type, actions: Mapping[str, str] | None = None) -> frozenset[Mark]:
+    """The marks on a class, its parents, and the methods of all, or those for ``actions`` alone."""
+    names = {"dispatch", *actions.values()} if actions else None
     return _NO_MARKS.union(
         *(
             marks_on(value)
             for klass in view_class.__mro__
             if klass is not object
-            for value in (klass, *list(vars(klass).values()))
-            if type(value) not in _NEVER_MARKED
+            for name, value in (("dispatch", klass), *list(vars(klass).items()))
+            if (names is None or name in names) and type(value) not in _NEVER_MARKED
         )
     )
 
