@@ -23,10 +23,17 @@ from .sites import is_loopback
 
 MAX_HOST_LENGTH = 253  # RFC 1035, section 3.1, without the trailing dot
 MAX_LABEL_LENGTH = 63
+# DNS has room for 127 labels, but names in use have a dozen at most. All that can cover an entry is
+# looked for label by label, so each of them costs something.
+MAX_LABELS = 32
 MAX_SCHEME_LENGTH = 64  # no scheme in use comes near
 MAX_PORT = 65535
 # Nothing longer can be an origin, so nothing longer is looked at.
 MAX_ORIGIN_LENGTH = MAX_SCHEME_LENGTH + len("://") + MAX_HOST_LENGTH + len(":65535")
+# What people write or paste may be longer, such as a URL. A longer one still is not read.
+MAX_TEXT_LENGTH = 8192
+# Longer regular expressions are not tried, nor repeated in a hint.
+_MAX_HINTED_PATTERN = 400
 # So many origins are remembered for each list that holds wildcards or patterns.
 REMEMBERED = 1024
 
@@ -38,12 +45,13 @@ PAGELESS_SCHEMES = frozenset({"about", "blob", "data", "ftp", "javascript", "mai
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _LABEL = re.compile(r"[a-z0-9_-]+")
+_SENT_LABEL = f"[a-z0-9_-]{{1,{MAX_LABEL_LENGTH}}}"
 # The serialisation of an origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin)
-# with a host. No two parts of the expression can match the same text in two ways: its time is
-# linear, whatever a stranger sends.
+# with a host that a name server or an address can stand for. No two parts of the expression can
+# match the same text in two ways: its time is linear, whatever a stranger sends.
 _SERIALISED = re.compile(
-    r"([a-z][a-z0-9+.-]*)://"
-    r"([a-z0-9_-]+(?:\.[a-z0-9_-]+)*|\[[0-9a-f:]+\])"
+    rf"([a-z][a-z0-9+.-]{{0,{MAX_SCHEME_LENGTH - 1}}})://"
+    rf"({_SENT_LABEL}(?:\.{_SENT_LABEL}){{0,{MAX_LABELS - 1}}}|\[[0-9a-f:]{{2,39}}\])"
     r"(?::([1-9][0-9]{0,4}))?"
 )
 # ".*" is a slip in a wildcard where a label stands before it and a dot behind ("a.*.example"), and
@@ -113,6 +121,8 @@ def split_origin(origin: str) -> tuple[str, str, str] | None:
     if match is None:
         return None
     scheme, host, port = match.groups("")
+    if len(host) > MAX_HOST_LENGTH:
+        return None
     # A browser leaves the default port out.
     if port and (port == DEFAULT_PORTS.get(scheme) or int(port) > MAX_PORT):
         return None
@@ -223,6 +233,11 @@ def _parse(text: str) -> OriginPattern:
 
 def _split(text: str) -> tuple[str, str]:
     """Scheme and authority of a text that holds one origin and no more."""
+    if len(text) > MAX_TEXT_LENGTH:
+        raise _Objection(
+            f"has {len(text):,} characters, and no origin has more than {MAX_ORIGIN_LENGTH}",
+            _GENERIC_HINT,
+        )
     if not text.strip():
         raise _Objection("is empty")
     if text in (WILDCARD, NULL):
@@ -274,14 +289,22 @@ def _compile_hint(text: str) -> str:
     if "\\" not in text:
         # Whoever escapes nothing means dots to the letter, but for ".*" and its like.
         text = re.sub(r"\.(?![*+?{])", r"\\.", text)
+    if not _compiles(text):
+        return "re.compile(r'...') around a valid pattern"
+    quote = '"' if "'" in text else "'"
+    return f"re.compile(r{quote}{text}{quote})"
+
+
+def _compiles(text: str) -> bool:
+    if len(text) > _MAX_HINTED_PATTERN:
+        return False
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # "[[" may mean something else in a future Python
             re.compile(text)
-    except re.error:
-        return "re.compile(r'...') around a valid pattern"
-    quote = '"' if "'" in text else "'"
-    return f"re.compile(r{quote}{text}{quote})"
+    except Exception:  # noqa: BLE001 -- besides re.error, thousands of brackets raise others
+        return False
+    return True
 
 
 def _check_scheme(scheme: str) -> None:
@@ -355,6 +378,8 @@ def _parse_host(host: str, subdomains: bool) -> str:
         raise _Objection("has a wildcard that is not the whole of the first label")
     if not host:
         raise _Objection("has no host")
+    if len(host) > MAX_HOST_LENGTH:  # before anything reads it; ASCII is no shorter
+        raise _Objection(f"has a host of {len(host)} characters; {MAX_HOST_LENGTH} is the limit")
     if not host.isascii():
         host = _to_ascii(host)
     if host.startswith("[") or _ends_in_number(host):
@@ -369,9 +394,10 @@ def _parse_host(host: str, subdomains: bool) -> str:
 
 
 def _check_name(host: str) -> None:
-    if len(host) > MAX_HOST_LENGTH:
-        raise _Objection(f"has a host of {len(host)} characters; {MAX_HOST_LENGTH} is the limit")
-    for label in host.split("."):
+    labels = host.split(".")
+    if len(labels) > MAX_LABELS:
+        raise _Objection(f"has a host of {len(labels)} labels; {MAX_LABELS} is the limit")
+    for label in labels:
         if not label:
             raise _Objection("has an empty label: two dots in a row, or one at an end")
         if len(label) > MAX_LABEL_LENGTH:
@@ -423,6 +449,8 @@ def guess_origin(text: str) -> str | None:
 
     A URL from an address bar, say, or ``App.Example.com``.
     """
+    if len(text) > MAX_TEXT_LENGTH:
+        return None
     text = text.strip(" \t\r\n,;|'\"").lower()
     if text in ("any", "all"):
         return WILDCARD

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from django_cors_policy import origins
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.origins import (
     MAX_ORIGIN_LENGTH,
@@ -14,6 +15,7 @@ from django_cors_policy.origins import (
     Entry,
     OriginMatcher,
     OriginPattern,
+    guess_origin,
     parse_origin,
     split_origin,
 )
@@ -673,3 +675,129 @@ def test_never_raises(entries: list[Entry], text: str) -> None:
     assume(text not in map(str, entries))
     found = OriginMatcher(entries).match(text)
     assert found is None or split_origin(text) is not None
+
+
+# -- Hostile text ---------------------------------------------------------------------------------
+
+LABELS = ".".join("012345abcdefghijklmnopqrstuvwxyz")  # 32
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f"https://{LABELS}", None),
+        (f"https://*.{LABELS}:*", None),
+        (f"https://6.{LABELS}", "has a host of 33 labels; 32 is the limit"),
+        (f"https://*.6.{LABELS}:*", "has a host of 33 labels; 32 is the limit"),
+        ("https://" + "a." * 99 + "com:*", "has a host of 100 labels; 32 is the limit"),
+        ("https://" + "ü" * 254, "has a host of 254 characters; 253 is the limit"),
+        ("https://" + "a" * 8185, "has 8,193 characters, and no origin has more than 326"),
+        ("https://" + "a" * 8184, "has a host of 8184 characters; 253 is the limit"),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_limits(text: str, reason: str | None) -> None:
+    if reason is None:
+        assert str(parse_origin(text)) == text
+    else:
+        with pytest.raises(PolicyError) as caught:
+            parse_origin(text)
+        assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_sent"),
+    [
+        (f"https://{LABELS}", True),
+        (f"https://6.{LABELS}", False),
+        (f"https://{'a' * 63}.example", True),
+        (f"https://{'a' * 64}.example", False),
+        (f"https://example.{'a' * 64}", False),
+        (f"https://{LONG_NAME}", True),
+        (f"https://a{LONG_NAME}", False),
+        (f"a://{LONG_NAME[1:]}.a:1", False),
+        (f"{'s' * 64}://a", True),
+        (f"{'s' * 65}://a", False),
+        (f"http://[{':1' * 19}:]", True),
+        (f"http://[{':1' * 20}]", False),
+        ("http://[:]", False),
+    ],
+    ids=lambda value: repr(value)[:30],
+)
+def test_no_pattern_sees_what_no_name_can_be(origin: str, is_sent: bool) -> None:
+    """Patterns are tried on what is left: its length bounds what a stranger makes them cost."""
+    assert (split_origin(origin) is not None) == is_sent
+    anything = re.compile("(?s).*")
+    assert (matcher(anything).match(origin) is not None) == is_sent
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://" + "(" * 5000,
+        "https://" + "(" * 390,
+        "https://" + "(" * 150 + ")" * 150,
+        "https://" + "(?:" * 95 + ")" * 95,
+        "https://a{99999999999}",
+        "https://(?P<a>a)(?P<a>b)",
+        "https://[" + "[" * 300 + "$",
+    ],
+    ids=lambda text: text[:30],
+)
+def test_brackets_without_end(text: str) -> None:
+    """What ``re.compile`` raises for hostile text is not raised here."""
+    with pytest.raises(PolicyError) as caught:
+        parse_origin(text)
+    assert "looks like a regular expression" in caught.value.reason
+    assert len(caught.value.hint) < 1000
+    assert guess_origin(text) is None
+
+
+def test_a_long_regular_expression_is_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+    monkeypatch.setattr(re, "compile", tried.append)
+    for length, count in ((400, 1), (401, 1)):
+        text = "https://|".ljust(length, "a")
+        with pytest.raises(PolicyError) as caught:
+            parse_origin(text)
+        assert len(tried) == count
+        assert (text in caught.value.hint) == (length == 400)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["https://" + "(" * 200_000, "https://a.b," * 17_000, "ü" * 200_000, "*." * 100_000],
+    ids=lambda text: text[:12],
+)
+def test_a_whole_paste_is_not_read(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """Its length is all that is looked at."""
+
+    def fail(*args: object) -> None:
+        pytest.fail("the text was read")
+
+    for name in ("_refuse_several", "_check_scheme", "_split_port", "_parse_host"):
+        monkeypatch.setattr(origins, name, fail)
+    with pytest.raises(PolicyError) as caught:
+        parse_origin(text)
+    assert caught.value.reason.startswith(f"has {len(text):,} characters")
+    assert caught.value.hint == GENERIC
+    assert guess_origin(text) is None
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("beginning", ["https://a.example/?next=", "App.Example.com/"])
+def test_a_long_url_is_still_understood(beginning: str) -> None:
+    assert guess_origin(beginning + "x" * 4000) in ("https://a.example", "https://app.example.com")
+
+
+@pytest.mark.parametrize(
+    ("text", "guess"),
+    [
+        ("2001:db8::1:8000", "https://[2001:db8::1]:8000"),
+        ("2001:db8::8000", "https://[2001:db8::8000]"),
+        ("::1:3000", "http://[::1]:3000"),
+        ("::1", "http://[::1]"),
+    ],
+)
+def test_an_address_without_brackets(text: str, guess: str) -> None:
+    assert guess_origin(text) == guess
