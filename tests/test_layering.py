@@ -21,6 +21,8 @@ ORDER = [
     "exceptions",
     "sites",
     "origins",
+    "regex_tree",
+    "backtracking",
     "patterns",
     "policy",
     "protocol",

@@ -1,0 +1,399 @@
+"""How many steps ``re`` takes for a text that does not match, counted without taking them.
+
+Where a pattern can match a text in several ways, ``re`` tries one after the other until one works,
+and all of them where none does. The number of ways can grow with a power of the text's length, or
+double with each character. Here all of them are followed at once and only counted, which never
+takes long. Nothing is measured, so the answer is the same on every machine.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+from .regex_tree import Atomic, Characters, Choice, Node, Repeat, Sequence, can_be_empty
+
+# Beyond so many places (characters of the pattern, with each repetition written out) and so much
+# work, a pattern is not judged. A pattern that people write takes a hundredth of it.
+MOST_PLACES = 20_000
+MOST_WORK = 300_000
+# In more ways than that, no part that people write matches nothing.
+MOST_EMPTY = 10_000
+# So many texts are made longer side by side. Where texts can be very long, the last of their
+# characters are repeated in the end: so many at most, tried over so many characters.
+BEAM = 8
+LONGEST_PERIOD = 8
+TRIED_PERIODS = 48
+
+
+class BudgetSpentError(Exception):
+    """The pattern is too large, or too intricate, to be judged."""
+
+
+class Texts(NamedTuple):
+    """The texts that strangers can send, and how they are matched.
+
+    ``successors`` tells which characters can follow a beginning: none where it is long enough.
+    ``endings`` are what may turn a text that matches into one that does not; ``is_text`` whether a
+    text with such an ending can be sent. ``is_prefix``: a match of the beginning is enough. From
+    ``periodic_from`` characters on, texts only repeat themselves.
+    """
+
+    alphabet: str
+    successors: Callable[[str], str]
+    endings: tuple[str, ...]
+    is_text: Callable[[str], bool]
+    is_prefix: bool
+    periodic_from: int
+
+
+# Places, and in how many ways each is reached.
+_Ways = dict[int, int]
+
+
+class _Attempt(NamedTuple):
+    """A text, where it leads, and how many steps were taken on the way."""
+
+    text: str
+    ways: _Ways
+    steps: int
+
+
+class _Edge(NamedTuple):
+    """To the place ``to``, on one of ``characters``, in so many ``ways``."""
+
+    to: int
+    characters: frozenset[str]
+    ways: int
+
+
+class _Exit(NamedTuple):
+    """A place after which a fragment is over, unless one of ``but`` follows."""
+
+    place: int
+    ways: int
+    but: frozenset[str] = frozenset()
+
+
+class _Fragment(NamedTuple):
+    """A part of the pattern: in how many ways it matches nothing, where it begins and ends."""
+
+    empty: int
+    entries: list[tuple[int, int]]
+    exits: list[_Exit]
+
+
+_EMPTY = _Fragment(1, [], [])
+
+
+class Automaton:
+    """The places of a pattern's characters, and which can follow each.
+
+    It is Glushkov's automaton (https://en.wikipedia.org/wiki/Glushkov%27s_construction_algorithm),
+    with the number of ways kept. No part that takes a character is repeated more than
+    ``most_repeats`` times. Raises ``BudgetSpentError``, as all methods do.
+    """
+
+    def __init__(self, tree: Node, alphabet: str, most_repeats: int) -> None:
+        self._most_repeats = most_repeats
+        self._work = 0
+        # Place 0 is before the first character.
+        self._characters: list[frozenset[str]] = [frozenset()]
+        self._edges: list[list[_Edge]] = [[]]
+        # Where repetitions begin: there texts can be made longer.
+        self._heads: list[int] = []
+        # Conditions are taken for ones that can fail when all else has matched.
+        self._is_conditional = False
+        whole = self._build(tree)
+        self._link([_Exit(0, 1)], whole.entries)
+        self._final = {end.place for end in whole.exits} | ({0} if whole.empty else set())
+        self._representatives = self._represent(alphabet)
+        self._alphabet = tuple(dict.fromkeys(self._representatives.values()))
+        self._moves = functools.cache(self._find_moves)
+
+    def _spend(self, work: int) -> None:
+        self._work += work
+        if self._work > MOST_WORK:
+            raise BudgetSpentError
+
+    # -- Building.
+
+    def _build(self, node: Node) -> _Fragment:
+        match node:
+            case Characters():
+                return self._place(node.admitted)
+            case Sequence():
+                return functools.reduce(self._join, map(self._build, node.parts), _EMPTY)
+            case Choice():
+                branches = list(map(self._build, node.branches))
+                return _Fragment(
+                    sum(branch.empty for branch in branches),
+                    [entry for branch in branches for entry in branch.entries],
+                    [end for branch in branches for end in branch.exits],
+                )
+            case Repeat():
+                return self._repeat(node)
+            case Atomic():
+                return self._without_return(self._build(node.part))
+            case _:  # Assertion
+                self._is_conditional = True
+                return self._build(node.part)._replace(empty=1, exits=[])
+
+    def _place(self, characters: frozenset[str]) -> _Fragment:
+        place = len(self._edges)
+        if place > MOST_PLACES:
+            raise BudgetSpentError
+        self._characters.append(characters)
+        self._edges.append([])
+        return _Fragment(0, [(place, 1)], [_Exit(place, 1)])
+
+    def _join(self, one: _Fragment, two: _Fragment) -> _Fragment:
+        self._link(one.exits, two.entries)
+        entries, exits = one.entries, two.exits
+        if one.empty:
+            entries = [*entries, *((place, ways * one.empty) for place, ways in two.entries)]
+        if two.empty:
+            exits = [*exits, *(end._replace(ways=end.ways * two.empty) for end in one.exits)]
+        self._spend(1 + len(entries) + len(exits))
+        if one.empty * two.empty > MOST_EMPTY:
+            raise BudgetSpentError
+        return _Fragment(one.empty * two.empty, entries, exits)
+
+    def _repeat(self, node: Repeat) -> _Fragment:
+        heads: int | None = None
+
+        def copy() -> _Fragment:
+            """One more of the repeated part; only the first one's heads are kept."""
+            nonlocal heads
+            fragment = self._build(node.part)
+            if heads is None:
+                heads = len(self._heads)
+            del self._heads[heads:]
+            return fragment
+
+        # Turns that match nothing have to be taken, however short the text is.
+        is_free = can_be_empty(node.part)
+        if is_free and node.least > MOST_PLACES:
+            raise BudgetSpentError
+        least = node.least if is_free else min(node.least, self._most_repeats)
+        most = None if node.most is None else max(least, min(node.most, self._most_repeats))
+        if most is None:
+            fragment = copy()
+            self._link(fragment.exits, fragment.entries)
+            turns = 1 + fragment.empty
+            fragment = fragment._replace(empty=turns * fragment.empty if least else turns)
+        else:
+            fragment = _EMPTY
+            for _ in range(most - least):
+                turn = copy()
+                # After a turn that it need not take and that matched nothing, re leaves the loop.
+                fragment = self._join(turn._replace(empty=0), fragment)
+                fragment = fragment._replace(empty=1 + turn.empty)
+        for _ in range(least - 1 if most is None else least):
+            fragment = self._join(copy(), fragment)
+        if most != 1:
+            self._heads += [place for place, _ in fragment.entries[:1]]
+        return fragment
+
+    def _without_return(self, inner: _Fragment) -> _Fragment:
+        """``inner``, left only where it cannot go on: then it has matched in one way."""
+        exits = [
+            end._replace(but=end.but.union(*(edge.characters for edge in self._edges[end.place])))
+            for end in inner.exits
+        ]
+        return inner._replace(exits=exits)
+
+    def _link(self, exits: list[_Exit], entries: list[tuple[int, int]]) -> None:
+        self._spend(len(exits) * len(entries))
+        for end in exits:
+            for place, ways in entries:
+                characters = self._characters[place]
+                if end.but:
+                    characters -= end.but
+                self._edges[end.place].append(_Edge(place, characters, end.ways * ways))
+
+    def _represent(self, alphabet: str) -> dict[str, str]:
+        """For each character the first that the pattern never tells from it; marks stay."""
+        sets = set(self._characters)
+        self._spend(len(sets) * len(alphabet))
+        groups: dict[object, str] = {}
+        return {
+            character: groups.setdefault(
+                character if character in "./:" else tuple(character in item for item in sets),
+                character,
+            )
+            for character in alphabet
+        }
+
+    # -- Running.
+
+    def _find_moves(self, place: int) -> dict[str, list[tuple[int, int]]]:
+        """Where one can go from ``place``, by character."""
+        found: dict[str, list[tuple[int, int]]] = {}
+        for to, characters, ways in self._edges[place]:
+            # In the alphabet's order: that of a set is another one in each process.
+            for character in filter(characters.__contains__, self._alphabet):
+                found.setdefault(character, []).append((to, ways))
+        return found
+
+    def _advance(self, attempt: _Attempt) -> Iterator[_Attempt]:
+        """The attempt with one more character, for all that lead anywhere."""
+        found: dict[str, _Ways] = {}
+        for place, ways in attempt.ways.items():
+            for character, moves in self._moves(place).items():
+                self._follow(moves, ways, found.setdefault(character, {}))
+        for character, reached in found.items():
+            yield self._attempt(attempt, character, reached)
+
+    def _step(self, attempt: _Attempt, character: str) -> _Attempt:
+        """The attempt with ``character``, even where that leads nowhere."""
+        like = self._representatives.get(character, "")
+        reached: _Ways = {}
+        for place, ways in attempt.ways.items():
+            self._follow(self._moves(place).get(like, []), ways, reached)
+        return self._attempt(attempt, character, reached)
+
+    def _follow(self, moves: list[tuple[int, int]], ways: int, reached: _Ways) -> None:
+        self._spend(len(moves))
+        for to, more in moves:
+            reached[to] = reached.get(to, 0) + ways * more
+
+    def _attempt(self, before: _Attempt, character: str, reached: _Ways) -> _Attempt:
+        # Each way tries all that can follow.
+        steps = sum(ways * (1 + len(self._edges[place])) for place, ways in reached.items())
+        return _Attempt(before.text + character, reached, before.steps + steps)
+
+    def _run_on(self, attempt: _Attempt, text: str) -> _Attempt:
+        return functools.reduce(self._step, text, attempt)
+
+    def _run(self, text: str) -> _Attempt:
+        return self._run_on(_Attempt("", {0: 1}, 1), text)
+
+    def count_steps(self, text: str) -> int:
+        """How many steps are taken for ``text`` where no way through the pattern fits."""
+        self._work = 0
+        return self._run(text).steps
+
+    # -- Looking for the worst.
+
+    def costly_text(self, texts: Texts, limit: int) -> str | None:
+        """A text that does not match and takes more than ``limit`` steps, if one was found."""
+        if not self.is_ambiguous:
+            return None
+        self._work = 0
+        seen: set[frozenset[int]] = set()
+        for start in self._starts(texts):
+            if found := self._climb(start, texts, limit, seen):
+                return found
+        return None
+
+    @functools.cached_property
+    def is_ambiguous(self) -> bool:
+        """Whether a text leads to one place in two ways. If not, the steps grow with its length."""
+        self._work = 0
+        pairs = [(0, 0)]
+        seen = set(pairs)
+        for one, two in pairs:  # grows on the way
+            here, there = self._moves(one), self._moves(two)
+            for character in filter(there.__contains__, here):
+                self._spend(len(here[character]) * len(there[character]))
+                steps = itertools.product(enumerate(here[character]), enumerate(there[character]))
+                for (index, (to, ways)), (other, (also_to, _)) in steps:
+                    is_one_way = one == two and index == other and ways == 1
+                    if to == also_to and not is_one_way:
+                        return True
+                    pair = min(to, also_to), max(to, also_to)
+                    if pair not in seen:
+                        seen.add(pair)
+                        pairs.append(pair)
+        return False
+
+    def _starts(self, texts: Texts) -> Iterator[_Attempt]:
+        """Short texts: the empty one, and one that leads to each repetition."""
+        yield self._run("")
+        texts_to = {0: ""}
+        for place, text in (queue := [(0, "")]):  # grows on the way
+            allowed = texts.successors(text)
+            for character, moves in self._moves(place).items():
+                for to, _ in moves if character in allowed else ():
+                    if to not in texts_to:
+                        texts_to[to] = text + character
+                        queue.append((to, text + character))
+        for head in self._heads:
+            if head in texts_to:
+                yield self._run(texts_to[head])
+
+    def _climb(
+        self, start: _Attempt, texts: Texts, limit: int, seen: set[frozenset[int]]
+    ) -> str | None:
+        """Make ``start`` longer, on and on, by what leads on in the most ways.
+
+        Of the texts that lead to the same places the costliest is kept; ``seen`` are such places.
+        """
+        beam = [] if frozenset(start.ways) in seen else [start]
+        while beam:
+            if len(beam[0].text) >= texts.periodic_from:
+                return self._repeat_ends(beam, texts, limit)
+            best: dict[frozenset[int], _Attempt] = {}
+            for attempt in beam:
+                allowed = texts.successors(attempt.text)
+                for further in self._advance(attempt):
+                    if further.text[-1] not in allowed or self._has_matched(further, texts):
+                        continue
+                    if further.steps > limit and self._can_fail(further, texts):
+                        return further.text
+                    places = frozenset(further.ways)
+                    if places not in best or _rank(further) > _rank(best[places]):
+                        best[places] = further
+            seen.update(best)
+            beam = heapq.nlargest(BEAM, best.values(), key=_rank)
+        return None
+
+    def _repeat_ends(self, beam: list[_Attempt], texts: Texts, limit: int) -> str | None:
+        """Go on with that text whose last characters, repeated, cost the most."""
+        trials = []
+        for attempt in beam:
+            for period in range(1, LONGEST_PERIOD + 1):
+                block = attempt.text[-period:]
+                *_, last = (
+                    attempt,
+                    *self._lengthen(attempt, block * (TRIED_PERIODS // period), texts),
+                )
+                trials.append((last.steps, last, block))
+        _, last, block = max(trials, key=lambda trial: trial[0])
+        for attempt in self._lengthen(last, itertools.cycle(block), texts):
+            if attempt.steps > limit and self._can_fail(attempt, texts):
+                return attempt.text
+        return None
+
+    def _lengthen(
+        self, attempt: _Attempt, characters: Iterable[str], texts: Texts
+    ) -> Iterator[_Attempt]:
+        for character in characters:
+            if character not in texts.successors(attempt.text):
+                return
+            attempt = self._step(attempt, character)
+            if not attempt.ways or self._has_matched(attempt, texts):
+                return
+            yield attempt
+
+    def _is_final(self, attempt: _Attempt) -> bool:
+        return not self._is_conditional and not self._final.isdisjoint(attempt.ways)
+
+    def _has_matched(self, attempt: _Attempt, texts: Texts) -> bool:
+        return texts.is_prefix and self._is_final(attempt)
+
+    def _can_fail(self, attempt: _Attempt, texts: Texts) -> bool:
+        """Whether the text, with one of the endings, is one that does not match."""
+        return any(
+            texts.is_text(attempt.text + ending)
+            and not self._is_final(self._run_on(attempt, ending))
+            for ending in texts.endings
+        )
+
+
+def _rank(attempt: _Attempt) -> tuple[int, int]:
+    return sum(attempt.ways.values()), attempt.steps
