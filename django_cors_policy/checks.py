@@ -500,31 +500,42 @@ def _pattern_problems(place: Place, policy: Policy) -> Iterator[Warning]:
     for index, entry in enumerate(policy.origins):
         if not isinstance(entry, re.Pattern):
             continue
-        if not patterns.samples(entry):
+        where = place.locate("ALLOW_ORIGINS", index)
+        if why_untried := patterns.why_untried(entry):
             yield _warning(
                 11,
-                place.locate("ALLOW_ORIGINS", index),
-                f"No origin was found that {short_repr(entry)} matches, so it could not be tried.",
+                where,
+                f"{short_repr(entry)} could not be tried, for {why_untried}.",
                 "Origins are lower-case, with neither path nor trailing slash. If the pattern is "
                 "right, silence this check; a list of origins or a wildcard is easier to trust.",
             )
         if patterns.is_slow(entry):
-            yield _warning(
-                13,
-                place.locate("ALLOW_ORIGINS", index),
-                f"{short_repr(entry)} takes very long for some origins that it does not match.",
-                "A stranger can send such origins all day. Let no repetition stand inside of "
-                "another, or write a wildcard such as 'https://*.example.com'.",
-            )
+            instead = "a wildcard such as 'https://*.example.com'"
+            yield _slow_pattern(where, entry, "origins", instead)
         elif found := patterns.neighbour(entry):
             meant, other, why = found
             yield _warning(
                 7,
-                place.locate("ALLOW_ORIGINS", index),
+                where,
                 f"{short_repr(entry)} matches {meant!r}, and {other!r} as well: {why}.",
                 r"Escape each dot of the name (\.), and let the name end the pattern; or write a "
                 "wildcard such as 'https://*.example.com', which does both.",
             )
+    for index, path in enumerate(policy.paths or ()):
+        if isinstance(path, re.Pattern) and patterns.is_slow_on_paths(path):
+            where = place.locate("PATHS", index)
+            yield _slow_pattern(where, path, "paths", "a prefix such as '/api/'")
+
+
+def _slow_pattern(where: str, pattern: re.Pattern[str], subjects: str, instead: str) -> Warning:
+    return _warning(
+        13,
+        where,
+        f"{short_repr(pattern)} takes more than {patterns.SLOW_STEPS:,} steps for some {subjects} "
+        "that it does not match.",
+        f"A stranger can send such {subjects} all day. Leave no two repetitions that can match "
+        f"the same characters, next to or inside of each other; or write {instead}.",
+    )
 
 
 def _cookie_problems(place: Place, policy: Policy) -> Iterator[Warning]:

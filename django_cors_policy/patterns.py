@@ -1,62 +1,91 @@
 """What a regular expression lets in, found by trying.
 
 Nobody reads a pattern as carefully as an attacker does. So origins that it matches are made up from
-its parse tree, then changed in the ways that attackers change them, and tried.
+its tree, then changed in the ways that attackers change them, and tried. A pattern that could take
+very long is not tried: that is counted first.
 """
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import itertools
 import re
-import sys
-import time
-from collections.abc import Iterator
+import string
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Any
+from typing import NamedTuple
 
+from .backtracking import Automaton, BudgetSpentError, Texts
 from .exceptions import PolicyError
-from .origins import OriginPattern, parse_origin
+from .origins import (
+    MAX_HOST_LENGTH,
+    MAX_LABEL_LENGTH,
+    MAX_LABELS,
+    MAX_ORIGIN_LENGTH,
+    MAX_SCHEME_LENGTH,
+    OriginPattern,
+    parse_origin,
+    split_origin,
+)
+from .regex_tree import (
+    ALPHABET,
+    Atomic,
+    Characters,
+    Choice,
+    Node,
+    Repeat,
+    Sequence,
+    UnreadableError,
+    read,
+)
 from .sites import covers_public_suffix, ip_address, is_loopback, registrable_domain
 
-# The parser is not documented, but it is the one reader of patterns that agrees with re. Where it
-# meets what it cannot sample, there is no sample, and no judgement.
-if sys.version_info >= (3, 11):
-    from re import _constants as sre  # type: ignore[attr-defined]
-    from re import _parser as sre_parser  # type: ignore[attr-defined]
-else:
-    import sre_constants as sre
-    import sre_parse as sre_parser
-
-# How many texts are made of a pattern before those that are origins are kept.
-_MOST_SAMPLES = 256
-# Far beyond what a harmless pattern takes for 60 characters, on any machine.
-_SLOW_SECONDS = 0.05
-# Tried in this order where a pattern leaves the character open.
-_CHARACTERS = "ab1-.:/"
-# Names that have nothing in common.
+# Each branch of a pattern is tried, up to so many; and so many combinations of its parts.
+_MOST_ALTERNATIVES = 1_000
+_MOST_COMBINATIONS = 256
+# Of one part of a pattern, so many combinations.
+_MOST_COMBINATIONS_OF_A_PART = 16
+# A step takes Python 1 to 10 nanoseconds. More of them cost more than the rest of a request.
+SLOW_STEPS = 500_000
+# No text that is made up comes near. So much longer, and no longer, may a pattern take for texts of
+# that length if it is to be tried on hundreds of them.
+_TRIED_LENGTH = 64
+_TRIED_STEPS = 5_000_000
+# What one of these texts may really take.
+_SAMPLE_STEPS = 100_000
+# What most servers accept of a path at least: gunicorn's limit for the whole line is 4094.
+_PATH_LENGTH = 4_000
+_PERIODIC_FROM = 100
+# How often a part is repeated at most while steps are counted: no text is longer. Where that is too
+# much work, less often, for repetitions that multiply do so with a few as well.
+_REPEATS = (MAX_HOST_LENGTH, 16, 4)
+# Names that have nothing in common, and shorter ones for patterns that may take long.
 _STRANGERS = ("stranger.example", "elsewhere.test")
+_SHORT_STRANGERS = ("https://ab.io", "https://xy.de")
 
 
 def samples(pattern: re.Pattern[str]) -> tuple[OriginPattern, ...]:
     """Some origins that ``pattern`` matches, as different as its parts allow; maybe none."""
-    found: dict[OriginPattern, None] = {}
-    try:
-        parser: Any = sre_parser
-        tree = list(parser.parse(pattern.pattern, pattern.flags))
-        for text in itertools.islice(_expand(tree), _MOST_SAMPLES):
-            # Origins are in lower case, whatever a pattern with IGNORECASE looks like.
-            if pattern.fullmatch(text.lower()) and (origin := _origin(text.lower())):
-                found[origin] = None
-    except _CannotSampleError:
-        return ()
-    return tuple(found)
+    return _try(pattern).samples
+
+
+def why_untried(pattern: re.Pattern[str]) -> str | None:
+    """Why there are no samples, as the end of a sentence; None if there are."""
+    return _try(pattern).why_untried
 
 
 def matches_strangers(pattern: re.Pattern[str]) -> bool:
     """Whether ``pattern`` matches about any origin of a scheme and port."""
+    found = samples(pattern)
+    if not found:
+        return all(
+            _is_quick(pattern, origin) and pattern.fullmatch(origin) for origin in _SHORT_STRANGERS
+        )
+    kinds = {(origin.scheme, origin.port) for origin in found} | {("https", ""), ("http", "")}
     return any(
-        all(pattern.fullmatch(str(replace(origin, host=host))) for host in _STRANGERS)
-        for origin in (*samples(pattern), *map(parse_origin, ("https://a.test", "http://a.test")))
+        all(pattern.fullmatch(str(OriginPattern(scheme, host, port))) for host in _STRANGERS)
+        for scheme, port in kinds
     )
 
 
@@ -66,9 +95,11 @@ def open_name(pattern: re.Pattern[str]) -> tuple[str, str] | None:
     Any name below ``github.io`` is such a case, or any that begins with ``shop-``. A pattern that
     lists the names it means is none: a name that is changed by a letter is on no list.
     """
+    seen: set[str] = set()
     for origin in samples(pattern):
-        if is_loopback(origin.host) or ip_address(origin.host) is not None:
+        if origin.host in seen or is_loopback(origin.host) or ip_address(origin.host) is not None:
             continue
+        seen.add(origin.host)  # what goes for a host goes for it with other ports and schemes
         owner = _owned_name(origin.host)
         rest = origin.host.removesuffix(owner)
         others = {
@@ -84,28 +115,28 @@ def open_name(pattern: re.Pattern[str]) -> tuple[str, str] | None:
 def insecure_sample(pattern: re.Pattern[str]) -> str | None:
     """An http origin beyond loopback that ``pattern`` matches, if one was found."""
     for origin in samples(pattern):
-        if origin.scheme in ("http", "https"):
-            insecure = replace(origin, scheme="http")
-            if insecure.is_insecure and pattern.fullmatch(str(insecure)):
-                return str(insecure)
+        # Whatever its scheme: "[a-z]+" was tried as "a", and admits "http".
+        insecure = replace(origin, scheme="http")
+        if insecure.is_insecure and pattern.fullmatch(str(insecure)):
+            return str(insecure)
     return None
 
 
 def is_slow(pattern: re.Pattern[str]) -> bool:
-    """Whether a short origin that does not match takes ``pattern`` unreasonably long.
+    """Whether an origin that does not match takes ``pattern`` unreasonably many steps.
 
-    One repetition inside of another can split a text in ever more ways, twice as many with each
-    character. The texts grow until that shows, and no further.
+    Of all that ``split_origin`` lets through, those that lead to the most steps are looked for.
+    False where that is unknown: then there are no samples either.
     """
-    for origin in (*samples(pattern)[:4], None):
-        for filler in ("a", "a.", "1", "-a"):
-            for length in range(8, 26, 2):
-                host = filler * length + "!" + (f".{origin.host}" if origin is not None else "")
-                started = time.perf_counter()
-                pattern.fullmatch(f"https://{host}")
-                if time.perf_counter() - started > _SLOW_SECONDS:
-                    return True
-    return False
+    return _has_slow_text(pattern, _origin_texts(MAX_ORIGIN_LENGTH))
+
+
+def is_slow_on_paths(pattern: re.Pattern[str]) -> bool:
+    """Whether a path takes ``pattern``, matched from its start, unreasonably many steps.
+
+    False where that is unknown.
+    """
+    return _has_slow_text(pattern, _path_texts(pattern.pattern))
 
 
 def neighbour(pattern: re.Pattern[str]) -> tuple[str, str, str] | None:
@@ -160,97 +191,221 @@ def _neighbours(host: str, owner: str) -> Iterator[tuple[str, str]]:
     yield f"{host}evil.example", "the end is open"
 
 
-class _CannotSampleError(Exception):
+_NOTHING_FOUND = "no origin was found that it matches"
+_TOO_LARGE = "it is too large"
+_TOO_SLOW = "it takes too many steps"
+
+
+class _Trial(NamedTuple):
+    samples: tuple[OriginPattern, ...]
+    why_untried: str | None
+
+
+class _TooSlowError(Exception):
     pass
 
 
-def _expand(tree: list[Any]) -> Iterator[str]:
-    """Texts that the parse tree may match; ``fullmatch`` has the last word on its assertions."""
-    if not tree:
-        yield ""
-        return
-    choices = [list(itertools.islice(_choices(*node), 16)) for node in tree]
-    if not all(choices):
-        return
-    # All parts by their first choice, then one part after the other by its other choices, then all
-    # combinations: what matters is found early.
-    first = [choice[0] for choice in choices]
-    yield "".join(first)
-    for index, others in enumerate(choices):
-        for other in others[1:]:
-            yield "".join([*first[:index], other, *first[index + 1 :]])
-    for combination in itertools.product(*choices):
-        yield "".join(combination)
+@functools.lru_cache(maxsize=256)  # each of the questions above asks for it
+def _try(pattern: re.Pattern[str]) -> _Trial:
+    try:
+        origins = tuple(dict.fromkeys(_matching_origins(pattern)))
+    except UnreadableError:
+        return _Trial((), _NOTHING_FOUND)
+    except BudgetSpentError:
+        return _Trial((), _TOO_LARGE)
+    except _TooSlowError:
+        return _Trial((), _TOO_SLOW)
+    return _Trial(origins, None if origins else _NOTHING_FOUND)
 
 
-def _choices(op: Any, argument: Any) -> Iterator[str]:
-    if op is sre.LITERAL:
-        yield chr(argument)
-    elif op is sre.ANY:
-        # A lone dot is most likely a dot that somebody forgot to escape.
-        yield "."
-        yield from _CHARACTERS
-    elif op is sre.NOT_LITERAL:
-        yield from (c for c in _CHARACTERS if ord(c) != argument)
-    elif op is sre.IN:
-        yield from (c for c in _CHARACTERS if _admits(argument, c))
-        yield from (chr(value) for kind, value in argument if kind is sre.LITERAL)
-        yield from (chr(value[0]) for kind, value in argument if kind is sre.RANGE)
-    elif op is sre.BRANCH:
-        # In turns: the second branch is not to wait until the first has run out.
-        branches = [itertools.islice(_expand(list(branch)), 8) for branch in argument[1]]
-        for texts in itertools.zip_longest(*branches):
-            yield from (text for text in texts if text is not None)
-    elif op is sre.SUBPATTERN:
-        yield from _expand(list(argument[-1]))
-    elif op in (sre.MAX_REPEAT, sre.MIN_REPEAT, getattr(sre, "POSSESSIVE_REPEAT", None)):
-        yield from _repeats(*argument)
-    elif op is getattr(sre, "ATOMIC_GROUP", None):
-        yield from _expand(list(argument))
-    elif op in (sre.AT, sre.ASSERT, sre.ASSERT_NOT):
-        yield ""
-    else:
-        raise _CannotSampleError(op)
+def _matching_origins(pattern: re.Pattern[str]) -> Iterator[OriginPattern]:
+    tree = read(pattern)
+    # Each repetition in full: what is too large to be counted is not tried.
+    automaton = Automaton(tree, _ALPHABET, MAX_HOST_LENGTH)
+    if automaton.costly_text(_origin_texts(_TRIED_LENGTH), _TRIED_STEPS):
+        raise _TooSlowError
+    variety = _vary(tree, _MOST_COMBINATIONS)
+    if len(variety.needed) > _MOST_ALTERNATIVES:
+        raise BudgetSpentError
+
+    def is_harmless(text: str) -> bool:
+        return not automaton.is_ambiguous or automaton.count_steps(text) <= _SAMPLE_STEPS
+
+    needed, more = map(_sendable, variety)
+    if not all(map(is_harmless, needed)):
+        raise _TooSlowError
+    for text in (*needed, *filter(is_harmless, more)):
+        if pattern.fullmatch(text) and (origin := _origin(text)):
+            yield origin
 
 
-def _repeats(least: int, most: int, tree: Any) -> Iterator[str]:
-    texts = list(itertools.islice(_expand(list(tree)), 9))
-    if not texts or least > 64:
-        return
-    if texts[0] == ".":
-        texts.append(texts.pop(0))
-    if least == 0:
-        yield ""
-    yield texts[0] * max(least, 1)
-    if {":", "/"} <= set(texts):
+def _sendable(texts: list[str]) -> list[str]:
+    # Origins are in lower case, whatever a pattern with IGNORECASE looks like.
+    return [text for text in map(str.lower, texts) if split_origin(text)]
+
+
+def _is_quick(pattern: re.Pattern[str], text: str) -> bool:
+    """Whether one attempt at ``text`` does no harm."""
+    try:
+        automaton = Automaton(read(pattern), _ALPHABET, MAX_HOST_LENGTH)
+        return automaton.count_steps(text) <= _TRIED_STEPS
+    except UnreadableError:
+        return True  # nothing is known, and the text is short
+    except BudgetSpentError:
+        return False
+
+
+def _has_slow_text(pattern: re.Pattern[str], texts: Texts) -> bool:
+    """Whether one of ``texts`` is found to be slow."""
+    try:
+        tree = read(pattern)
+    except UnreadableError:
+        return False
+    for most_repeats in _REPEATS:
+        with contextlib.suppress(BudgetSpentError):
+            automaton = Automaton(tree, texts.alphabet, most_repeats)
+            return automaton.costly_text(texts, SLOW_STEPS) is not None
+    return False
+
+
+_LETTERS = string.ascii_lowercase
+_LABEL = _LETTERS + string.digits + "-_"
+_ALPHABET = f"{_LABEL}.:/"
+
+
+def _origin_texts(longest: int) -> Texts:
+    def successors(text: str) -> str:
+        scheme, colon, rest = text.partition(":")
+        if not colon:
+            return _after_scheme(scheme)
+        if len(rest) < len("//"):
+            return "/"
+        if len(text) >= longest - len(max(endings, key=len)):
+            return ""
+        return _after_host(rest[len("//") :])
+
+    endings = ("", "a", "-", "0", ".a", ":1", "/a", "//a", "://a")
+    return Texts(
+        alphabet=_ALPHABET,
+        successors=successors,
+        endings=endings,
+        is_text=lambda text: split_origin(text) is not None,
+        is_prefix=False,
+        periodic_from=longest,
+    )
+
+
+def _after_scheme(scheme: str) -> str:
+    if not scheme:
+        return _LETTERS
+    return f"{_LETTERS}{string.digits}-.:" if len(scheme) < MAX_SCHEME_LENGTH else ":"
+
+
+def _after_host(authority: str) -> str:
+    host, colon, _ = authority.partition(":")
+    label = host.rpartition(".")[2]
+    if colon or len(host) >= MAX_HOST_LENGTH:
+        return ""  # a port is too short to matter: it is one of the endings
+    return "".join(
+        (
+            _LABEL if len(label) < MAX_LABEL_LENGTH else "",
+            "." if label and host.count(".") < MAX_LABELS - 1 else "",
+            ":" if label else "",
+        )
+    )
+
+
+def _path_texts(written: str) -> Texts:
+    characters = "".join(sorted(ALPHABET.union(written)))
+
+    def successors(text: str) -> str:
+        if not text:
+            return "/"
+        return characters if len(text) < _PATH_LENGTH else ""
+
+    return Texts(
+        alphabet=characters,
+        successors=successors,
+        endings=("",),
+        is_text=lambda text: True,
+        is_prefix=True,
+        periodic_from=_PERIODIC_FROM,
+    )
+
+
+class _Variety(NamedTuple):
+    """Texts that a node may match: with each of its branches once, and more of them.
+
+    Conditions are taken for fulfilled; ``fullmatch`` has the last word.
+    """
+
+    needed: list[str]
+    more: list[str]
+
+
+def _vary(node: Node, most: int = _MOST_COMBINATIONS_OF_A_PART) -> _Variety:
+    match node:
+        case Characters():
+            return _Variety(list(node.typical[:1]), list(node.typical[1:]))
+        case Sequence():
+            return _combine([_vary(part) for part in node.parts], most)
+        case Choice():
+            # In turns: the second branch is not to wait until the first has run out.
+            branches = [_vary(branch) for branch in node.branches]
+            return _Variety(
+                _in_turns(branch.needed for branch in branches),
+                _in_turns(branch.more for branch in branches)[:most],
+            )
+        case Repeat():
+            return _repeat(node, _vary(node.part, most))
+        case Atomic():
+            return _vary(node.part, most)
+        case _:  # Assertion
+            return _Variety([""], [])
+
+
+def _in_turns(lists: Iterable[list[str]]) -> list[str]:
+    rounds = itertools.zip_longest(*lists)
+    return [text for texts in rounds for text in texts if text is not None]
+
+
+def _combine(parts: list[_Variety], most: int) -> _Variety:
+    """All parts by their first texts, then one after the other by its other texts, then all."""
+    if not all(part.needed for part in parts):
+        return _Variety([], [])
+    first = [part.needed[0] for part in parts]
+
+    def each(kind: Iterable[list[str]]) -> Iterator[str]:
+        for index, others in enumerate(kind):
+            before, after = "".join(first[:index]), "".join(first[index + 1 :])
+            yield from (f"{before}{other}{after}" for other in others)
+
+    needed = _short_enough(["".join(first), *each(part.needed[1:] for part in parts)])
+    combinations = itertools.product(
+        *([*part.needed, *part.more][:_MOST_COMBINATIONS_OF_A_PART] for part in parts)
+    )
+    more = itertools.chain(each(part.more for part in parts), map("".join, combinations))
+    return _Variety(needed, _short_enough(itertools.islice(more, most)))
+
+
+def _repeat(node: Repeat, part: _Variety) -> _Variety:
+    needed, more = part
+    if needed[:1] == ["."] and more:
+        # Where any character may be repeated, a label is likelier than dots.
+        needed, more = more[:1], [*more[1:], *needed]
+    if {":", "/"} <= {*needed, *more}:
         # ".*" may stand for the scheme, or for its end, and for the host as well as for a label.
-        yield from ("https://a", "http://a", "https", "http", "s://a", "://a", "https://a.b")
-    for text in texts[1:]:
-        yield text * max(least, 1)
+        wide = ["https://a", "http://a", "https", "http", "s://a", "://a", "https://a.b"]
+        more = [*wide, *more]
+    nothing = [""] if not node.least else []
+    times = max(node.least, 1)
+    return _Variety([*nothing, *_multiply(needed, times)], _multiply(more, times))
 
 
-def _admits(items: Any, character: str) -> bool:
-    """Whether a character class admits ``character``: one compiled node, asked."""
-    code = ord(character)
-    negated = False
-    for kind, value in items:
-        if kind is sre.NEGATE:
-            negated = True
-        elif (
-            (kind is sre.LITERAL and value == code)
-            or (kind is sre.RANGE and value[0] <= code <= value[1])
-            or (kind is sre.CATEGORY and _in_category(value, character))
-        ):
-            return not negated
-    return negated
+def _multiply(texts: list[str], times: int) -> list[str]:
+    # Looked at before it is written out: it may be more than any memory holds.
+    return [text * times for text in texts if len(text) * times <= MAX_ORIGIN_LENGTH]
 
 
-def _in_category(category: Any, character: str) -> bool:
-    return {
-        sre.CATEGORY_DIGIT: character.isdigit(),
-        sre.CATEGORY_NOT_DIGIT: not character.isdigit(),
-        sre.CATEGORY_WORD: character.isalnum(),
-        sre.CATEGORY_NOT_WORD: not character.isalnum(),
-        sre.CATEGORY_SPACE: False,
-        sre.CATEGORY_NOT_SPACE: True,
-    }[category]
+def _short_enough(texts: Iterable[str]) -> list[str]:
+    return [text for text in texts if len(text) <= MAX_ORIGIN_LENGTH]

@@ -340,22 +340,22 @@ def credential_problems(
     insecure: str | None
     if isinstance(entry, re.Pattern):
         value = entry
+        why_untried = patterns.why_untried(entry)
+        if UNTRIED_PATTERN not in risks and why_untried:
+            yield PolicyError(
+                value,
+                f"could not be tried, for {why_untried}, and credentials are allowed",
+                "Write a list of origins, a wildcard such as 'https://*.example.com', or a plainer "
+                f"pattern, {accept(UNTRIED_PATTERN)}.",
+                id="E022",
+            )
+            return
         if patterns.matches_strangers(entry):
             yield PolicyError(
                 value,
                 "matches any origin and credentials are allowed: any site could act as your users",
                 f"Name the host in the pattern, or {off}.",
                 id="E017",
-            )
-            return
-        if UNTRIED_PATTERN not in risks and not patterns.samples(entry):
-            yield PolicyError(
-                value,
-                "could not be tried, for no origin was found that it matches, and credentials are "
-                "allowed",
-                "Write a list of origins, a wildcard such as 'https://*.example.com', or a plainer "
-                f"pattern, {accept(UNTRIED_PATTERN)}.",
-                id="E022",
             )
             return
         insecure = patterns.insecure_sample(entry)

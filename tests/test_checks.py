@@ -1162,12 +1162,77 @@ def test_w012_a_policy_that_governs_nothing(settings: Any) -> None:
     assert check_usefulness() == []
 
 
-@pytest.mark.parametrize(
-    "pattern", [r"https://([a-z]+)*\.example\.com", r"https://([a-z-]+\.?)+\.example\.com"]
-)
-def test_w013_a_slow_pattern(settings: Any, pattern: str) -> None:
+SLOW = [
+    (r"https://([a-z]+)*\.example\.com", ["W011", "W013"]),
+    (r"https://([a-z-]+\.?)+\.example\.com", ["W011", "W013"]),
+    (r"(?:[a-z0-9]+-?){20,}\.example\.com", ["W011", "W013"]),
+    (r"https://.*-.*-.*-.*\.preview\.example\.com", ["W013"]),
+    (
+        r"https://(?:[a-z0-9-]*-)?(?:[a-z0-9-]*-)?(?:[a-z0-9-]*-)?[a-z0-9-]*\.example\.com",
+        ["W013"],
+    ),
+    (r"https://[\w-]*[\w.-]*[\w.-]*[\w.-]*\.example\.com", ["W013"]),
+    # too large to be tried, and not slow
+    (r"(?:(?:(?:a{64}){64}){64}){64}", ["W011"]),
+    (r"https://[a-z0-9-]+-[a-z0-9-]+\.example\.com", []),
+]
+
+
+@pytest.mark.parametrize(("pattern", "expected"), SLOW)
+def test_w013_slow_patterns(settings: Any, pattern: str, expected: list[str]) -> None:
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [re.compile(pattern)]}}
-    assert "django_cors_policy.W013" in [message.id for message in check_usefulness()]
+    assert ids(check_usefulness()) == expected
+
+
+def test_w011_and_w013(settings: Any) -> None:
+    pattern = re.compile(r"https://([a-z]+)*\.example\.com")
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [pattern]}}
+    where = "CORS_POLICIES['default']['ALLOW_ORIGINS'][0]"
+    assert check_usefulness() == [
+        warning(
+            "W011",
+            where,
+            r"re.compile(r'https://([a-z]+)*\.example\.com') could not be tried, for it takes too "
+            "many steps.",
+            "Origins are lower-case, with neither path nor trailing slash. If the pattern is "
+            "right, silence this check; a list of origins or a wildcard is easier to trust.",
+        ),
+        warning(
+            "W013",
+            where,
+            r"re.compile(r'https://([a-z]+)*\.example\.com') takes more than 500,000 steps for "
+            "some origins that it does not match.",
+            "A stranger can send such origins all day. Leave no two repetitions that can match the "
+            "same characters, next to or inside of each other; or write a wildcard such as "
+            "'https://*.example.com'.",
+        ),
+    ]
+
+
+def test_w013_on_paths(settings: Any) -> None:
+    paths = ["/api/", re.compile(r"/v\d+/"), re.compile(r"/(?:[a-z]+)+/x")]
+    origins = ["https://app.example.com"]
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": origins, "PATHS": paths}}
+    assert check_usefulness() == [
+        warning(
+            "W013",
+            "CORS_POLICIES['default']['PATHS'][2]",
+            "re.compile('/(?:[a-z]+)+/x') takes more than 500,000 steps for some paths that it "
+            "does not match.",
+            "A stranger can send such paths all day. Leave no two repetitions that can match the "
+            "same characters, next to or inside of each other; or write a prefix such as "
+            "'/api/'.",
+        )
+    ]
+
+
+def test_w007_the_last_of_many_branches(settings: Any) -> None:
+    names = "|".join(rf"name{number}\.example\.com" for number in range(40))
+    pattern = re.compile(rf"https://(?:{names}|app.example\.com)")
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [pattern]}}
+    [found] = check_usefulness()
+    assert found.id == "django_cors_policy.W007"
+    assert "matches 'https://app.example.com', and 'https://appxexample.com' as well" in found.msg
 
 
 def test_policies_of_decorators_are_checked_as_well(settings: Any) -> None:

@@ -13,9 +13,17 @@ from typing import Any
 import pytest
 
 from django_cors_policy.exceptions import PolicyErrors
-from django_cors_policy.policy import DEFAULTS, Place, Policy, compile_policy, did_you_mean
+from django_cors_policy.policy import (
+    DEFAULTS,
+    Place,
+    Policy,
+    compile_policy,
+    credential_problems,
+    did_you_mean,
+)
 
 APP = "https://app.example.com"
+MANY_NAMES = "|".join(f"name{number}" for number in range(40))
 
 
 def compiled(config: Mapping[str, Any]) -> Policy:
@@ -338,6 +346,23 @@ def test_hints_for_paths_can_be_followed(path: str) -> None:
         ("https://*.kawasaki.jp", ["E009"]),
         (re.compile(r"https://(?=app).+"), ["E022"]),
         (re.compile(r"https://(a)\1.*"), ["E022"]),
+        # not tried, for one text could take for ever, or fill any memory
+        (re.compile(r"https://(?:[a-z0-9]+-?){20,}\.example\.com"), ["E022"]),
+        (re.compile(r"(?:[a-z0-9]+-?){20,}\.example\.com"), ["E022"]),
+        (re.compile(r"https://([a-z]+)*\.github\.io"), ["E022"]),
+        (re.compile(r"https://(?:[a-z.]+)+"), ["E022"]),
+        (re.compile(r"(?:(?:(?:a{64}){64}){64}){64}"), ["E022"]),
+        # slow for long texts alone, so it is tried
+        (re.compile(r"https://.*-.*-.*-.*\.preview\.example\.com"), []),
+        (re.compile(r"https://.*-.*-.*-.*\.github\.io"), ["E009"]),
+        # the scheme is as open as it is written
+        (re.compile(r"[a-z]+://app\.example\.com"), ["E008"]),
+        (re.compile(r"\w+://app\.example\.com"), ["E008"]),
+        (re.compile(r"(?:capacitor|tauri)://app\.example\.com"), []),
+        # all branches are tried, the last as well
+        (re.compile(rf"https://(?:{MANY_NAMES}|.*)[.]example[.]com"), []),
+        (re.compile(rf"https://(?:{MANY_NAMES}|[a-z]+)[.]io"), ["E009"]),
+        (re.compile(rf"https://(?:{MANY_NAMES})[.]example[.]com|http://x[.]test"), ["E008"]),
         (re.compile(r"https://example\.com|.*\.example\.net"), ["E008"]),
         (re.compile(r"https://(shop|blog)\.vercel\.app"), []),
         (re.compile(r"https://example\.(com|org)"), []),
@@ -378,12 +403,34 @@ def test_a_risk_taken_knowingly(entry: Any, risks: list[str]) -> None:
     assert compiled(config).accept_risks == frozenset(risks)
 
 
-@pytest.mark.parametrize("entry", ["*", "null", re.compile(".*")])
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        (r"https://(a)\1", "no origin was found that it matches"),
+        (r"https://([a-z]+)*[.]test", "it takes too many steps"),
+        (r"https://(?:(?:(?:a?){90}){90}){90}!", "it is too large"),
+        (r"(?:){4000000000}https://app[.]test", "it is too large"),
+        (r"(?:a?){4000000000}https://app[.]test", "it is too large"),
+        ("|".join(f"https://app{number}[.]test" for number in range(2000)), "it is too large"),
+    ],
+    ids=lambda text: text[:30],
+)
+def test_why_a_pattern_is_not_tried(pattern: str, reason: str) -> None:
+    entry = re.compile(pattern)
+    [error] = credential_problems(entry, [])
+    assert error.id == "E022"
+    assert error.reason == f"could not be tried, for {reason}, and credentials are allowed"
+    assert list(credential_problems(entry, ["untried-pattern"])) == []
+
+
+@pytest.mark.parametrize(
+    "entry", ["*", "null", re.compile(".*"), re.compile(r"https://(?:[a-z.]+)+")]
+)
 def test_a_risk_that_nobody_can_take(entry: Any) -> None:
     config = {
         "ALLOW_ORIGINS": [entry],
         "ALLOW_CREDENTIALS": True,
-        "ACCEPT_RISKS": ["insecure-http", "public-suffix"],
+        "ACCEPT_RISKS": ["insecure-http", "public-suffix", "untried-pattern"],
     }
     assert len(refused(config)) == 1
 
