@@ -17,7 +17,7 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, AdminErrorList, A
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import display_for_value
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
-from django.db import IntegrityError, connections, models, router, transaction
+from django.db import IntegrityError, connections, models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.templatetags.static import static
@@ -38,6 +38,7 @@ from django_cors_policy.policy import Policy
 from django_cors_policy.resolution import rule_preflight
 
 from .batches import Line, Plan, RowForms, add_all, form_for_many, make_plan, may_add_many
+from .database import writing_database
 from .forms import (
     MOST_ORIGINS,
     AddManyForm,
@@ -629,7 +630,7 @@ class RefusedOriginAdmin(_OriginAdmin):
 
 
 def _database() -> str:
-    return router.db_for_write(AllowedOrigin)
+    return writing_database(AllowedOrigin)
 
 
 def _extend(row: AllowedOrigin) -> bool:

@@ -64,7 +64,7 @@ def compile_settings(config: object) -> AllowlistSettings:
 def _problem_with(name: str, value: object) -> tuple[str, str] | None:
     """Why a field cannot have the value, and what to write instead."""
     if name == "database":
-        if value is None or value in settings.DATABASES:
+        if value is None or (isinstance(value, str) and value in settings.DATABASES):
             return None
         return "is not an alias in DATABASES", did_you_mean(value, settings.DATABASES)
     if isinstance(getattr(AllowlistSettings, name), bool):

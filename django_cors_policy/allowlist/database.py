@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import logging
 import threading
+from concurrent.futures import Future
 from typing import Any
 
 from django.apps import apps
 from django.core.signals import setting_changed
-from django.db import router
+from django.db import DEFAULT_DB_ALIAS, connections, models, router
 from django.dispatch import receiver
 
 from .conf import SETTING, allowlist_settings
 
 logger = logging.getLogger("django_cors_policy")
 
-# A thread that has not answered by then never will: no threads run here.
+# A router that has not answered by then hangs.
 ROUTER_SECONDS = 5
 
 _decided: str | None = None
@@ -24,12 +26,16 @@ _decided: str | None = None
 _logged: set[str] = set()
 
 
+class UndecidedDatabaseError(Exception):
+    """The router names no database for the rows outside a request."""
+
+
 def allowlist_database() -> str:
     """The alias of the database that rows are read from.
 
     It is ``CORS_ALLOWLIST["DATABASE"]``, or what the router says for writing. (A replica may lag
     behind.) The router is asked once for the whole process, where no request has chosen a tenant:
-    in a thread and a context of its own. Raises what the router raises there.
+    in a thread and a context of its own. Raises ``UndecidedDatabaseError``.
     """
     global _decided
     chosen = allowlist_settings().database
@@ -40,47 +46,60 @@ def allowlist_database() -> str:
     return _decided
 
 
+def writing_database(model: type[models.Model], **hints: Any) -> str:
+    """The alias of the database that rows are written to where ``using`` does not name one."""
+    return allowlist_settings().database or router.db_for_write(model, **hints)
+
+
 def note_write(using: str) -> bool:
     """Whether a write to ``using`` changes the allowlist; the log says so if it does not."""
-    if using == allowlist_database():
-        return True
+    try:
+        database = allowlist_database()
+    except UndecidedDatabaseError as undecided:
+        _log_once(using, str(undecided))
+        return False
+    if using != database:
+        _log_once(
+            using,
+            f"the rows that count are in {database!r}. Write them there, for example with "
+            f"using({database!r}), or set CORS_ALLOWLIST['DATABASE'].",
+        )
+    return using == database
+
+
+def _log_once(using: str, reason: str) -> None:
     if using not in _logged:
         _logged.add(using)
         logger.error(
-            "CORS allowlist: rows were written to the database %r and have no effect: the rows "
-            "that count are in %r. Write them there, for example with using(%r), or set "
-            "CORS_ALLOWLIST['DATABASE'].",
+            "CORS allowlist: rows were written to the database %r and have no effect: %s",
             using,
-            allowlist_database(),
-            allowlist_database(),
+            reason,
         )
-    return False
 
 
 def _ask_router_apart() -> str:
-    answers: list[Any] = []
+    # Here, not in the thread: it may import the project's modules.
+    if not router.routers:
+        return DEFAULT_DB_ALIAS
+    answer: Future[str] = Future()
 
     def ask() -> None:
+        model = apps.get_model("cors_policy_allowlist", "AllowedOrigin")
         try:
-            answers.append(contextvars.Context().run(_ask_router))
+            answer.set_result(contextvars.Context().run(router.db_for_write, model))
         except Exception as error:  # noqa: BLE001 -- whatever a project's router raises
-            answers.append(error)
+            answer.set_exception(error)
+        with contextlib.suppress(Exception):
+            connections.close_all()  # it may have looked into a database
 
-    thread = threading.Thread(target=ask, name="django_cors_policy.router", daemon=True)
     try:
-        thread.start()
-        thread.join(ROUTER_SECONDS)
-    except RuntimeError:  # no more threads
-        pass
-    if not answers:
-        ask()
-    if isinstance(answers[0], Exception):
-        raise answers[0]
-    return str(answers[0])
-
-
-def _ask_router() -> str:
-    return router.db_for_write(apps.get_model("cors_policy_allowlist", "AllowedOrigin"))
+        threading.Thread(target=ask, name="django_cors_policy.router", daemon=True).start()
+        return answer.result(ROUTER_SECONDS)
+    except Exception as error:
+        raise UndecidedDatabaseError(
+            f"the database router does not tell their database outside a request ({error!r}). "
+            "Set CORS_ALLOWLIST['DATABASE'] to the alias of the database that the rows are in."
+        ) from error
 
 
 @receiver(setting_changed)

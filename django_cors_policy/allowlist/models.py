@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import uuid
+import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import idna
 from django.core.exceptions import ValidationError
-from django.db import connections, models, router, transaction
+from django.db import connections, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_save
 from django.dispatch import receiver
@@ -29,7 +30,7 @@ from django_cors_policy.origins import (
 from django_cors_policy.policy import Policy, credential_problems, did_you_mean
 
 from .conf import allowlist_settings
-from .database import note_write
+from .database import note_write, writing_database
 
 # Room for the wildcards, which no origin has.
 MAX_PATTERN_LENGTH = MAX_ORIGIN_LENGTH + len("*.")
@@ -138,13 +139,13 @@ class AllowedOriginQuerySet(models.QuerySet["AllowedOrigin"]):
         return one_change(self.db)
 
 
-class AllowedOriginManager(models.Manager.from_queryset(AllowedOriginQuerySet)):  # type: ignore[misc]
+class AllowlistManager(models.Manager[Any]):
     """Rows of the allowlist's database, where ``CORS_ALLOWLIST["DATABASE"]`` names it."""
 
-    def get_queryset(self) -> AllowedOriginQuerySet:
+    def get_queryset(self) -> models.QuerySet[Any]:
         """As Django's. Another database can still be chosen, by ``using()``."""
         database = self._db or allowlist_settings().database
-        queryset: AllowedOriginQuerySet = super().get_queryset()
+        queryset = super().get_queryset()
         return queryset.using(database) if database is not None else queryset
 
 
@@ -177,13 +178,19 @@ class AllowedOrigin(models.Model):
     is_enabled = models.BooleanField(
         _("enabled"),
         default=True,
-        help_text=_("Untick to keep the row without any effect."),
+        help_text=_(
+            "Untick to keep the row without any effect. Within seconds its pages can read nothing. "
+            "For MAX_AGE of the policy they may go on sending requests."
+        ),
     )
     expires_at = models.DateTimeField(
         _("expires at"),
         null=True,
         blank=True,
-        help_text=_("From then on the row has no effect. Empty: never."),
+        help_text=_(
+            "From then on the row has no effect, and its pages can read nothing. Requests that "
+            "need no preflight are still sent. Empty: never."
+        ),
     )
     note = models.CharField(
         _("note"),
@@ -194,11 +201,13 @@ class AllowedOrigin(models.Model):
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
 
-    objects = AllowedOriginManager()
+    objects = AllowlistManager.from_queryset(AllowedOriginQuerySet)()
 
     class Meta:
         """Unique per policy and origin."""
 
+        # Also for refresh_from_db(), which would ask the router.
+        base_manager_name = "objects"
         verbose_name = _("allowed origin")
         verbose_name_plural = _("allowed origins")
         ordering = ("policy", "origin")
@@ -213,26 +222,36 @@ class AllowedOrigin(models.Model):
     def __str__(self) -> str:
         return as_people_write(self.origin)
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
         """As Django's, in one transaction with the token that tells of it."""
-        using = kwargs["using"] = kwargs.get("using") or self._database()
+        using = using or writing_database(type(self), instance=self)
         with one_change(using):
-            super().save(*args, **kwargs)
+            super().save(*args, using=using, **kwargs)
 
     save.alters_data = True  # type: ignore[attr-defined]
 
-    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+    def delete(
+        self, using: str | None = None, keep_parents: bool = False
+    ) -> tuple[int, dict[str, int]]:
         """As Django's, in one transaction with the token that tells of it."""
-        using = kwargs["using"] = kwargs.get("using") or self._database()
+        using = using or writing_database(type(self), instance=self)
         with one_change(using):
-            return super().delete(*args, **kwargs)
+            return super().delete(using, keep_parents)
 
     delete.alters_data = True  # type: ignore[attr-defined]
 
-    def _database(self) -> str:
-        """Where the row is written to, unless ``using`` says otherwise."""
-        chosen = allowlist_settings().database
-        return chosen or router.db_for_write(type(self), instance=self)
+    def validate_constraints(self, exclude: Any = None) -> None:
+        """As Django's, in the database that the row is written to."""
+        using = writing_database(type(self), instance=self)
+        errors: dict[str, Any] = {}
+        for model, constraints in self.get_constraints():
+            for constraint in constraints:
+                try:
+                    constraint.validate(model, self, exclude=exclude, using=using)
+                except ValidationError as error:
+                    errors = error.update_error_dict(errors)
+        if errors:
+            raise ValidationError(errors)
 
     def clean(self) -> None:
         """Refuse what settings would refuse, with the same hints."""
@@ -292,7 +311,7 @@ class RefusedOrigin(models.Model):
     first_seen = models.DateTimeField(_("first seen"))
     last_seen = models.DateTimeField(_("last seen"))
 
-    objects: models.Manager[RefusedOrigin] = models.Manager()
+    objects: models.Manager[RefusedOrigin] = AllowlistManager()
 
     class Meta:
         """Nobody's to add or change; to look at, and to clear."""
@@ -362,8 +381,8 @@ def touch(using: str) -> None:
         isinstance(func, Change) for _, func, *_ in connection.run_on_commit
     ):
         change = Change(connection)
-        change.announce()
         transaction.on_commit(change, using=using)
+        change.announce()
 
 
 def write_token(using: str) -> None:
@@ -382,25 +401,38 @@ class Change:
     """A transaction of this process that changes the allowlist. Called when it is committed."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        self._connection = connection
+        # A thread that ends takes its connection along.
+        self._connection = weakref.ref(connection)
+        # Django takes callbacks from the front of this list before it calls them. After a rollback
+        # it begins a new list, and leaves this one as it is.
+        self._callbacks = connection.run_on_commit
+        self._earlier = self._callbacks[0] if self._callbacks else None
 
     def announce(self) -> None:
-        """Let the allowlist know, before the transaction ends."""
+        """Have the allowlist look at the end of the transaction itself.
+
+        Only an earlier callback can keep this one from being called.
+        """
         from .snapshot import allowlist
 
-        allowlist.expect(self)
+        if self._earlier is not None:
+            allowlist.expect(self)
 
     def __call__(self) -> None:
         from .snapshot import allowlist
 
-        allowlist.settle()
         allowlist.catch_up()
 
     def is_over(self) -> bool:
-        """Whether the transaction has ended, also where an earlier callback has raised, and this
-        one is not called.
-        """
-        return all(func is not self for _, func, *_ in list(self._connection.run_on_commit))
+        """Whether the transaction has ended, also where this is not called."""
+        connection = self._connection()
+        return connection is None or all(
+            func is not self for _, func, *_ in list(connection.run_on_commit)
+        )
+
+    def was_committed(self) -> bool:
+        """Whether the transaction, which has ended, was not rolled back."""
+        return not self._callbacks or self._callbacks[0] is not self._earlier
 
 
 @receiver(post_save, sender=AllowedOrigin)

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 from django.conf import settings
 from django.core.signals import setting_changed
-from django.db import connections, models, router, transaction
+from django.db import connections, models, transaction
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -31,6 +31,7 @@ from django_cors_policy.origins import split_origin
 from django_cors_policy.refusals import Refusal
 
 from .conf import SETTING, allowlist_settings
+from .database import writing_database
 from .models import MAX_ALIAS_LENGTH, MAX_METHOD_LENGTH, MAX_PATH_LENGTH, RefusedOrigin
 
 logger = logging.getLogger("django_cors_policy")
@@ -198,7 +199,7 @@ def write(batch: Mapping[Key, Tally]) -> None:
     Other processes write as well, to the same rows. What one of them adds in between is not lost.
     """
     # The one that is written to: a replica may lag behind.
-    rows = RefusedOrigin.objects.using(router.db_for_write(RefusedOrigin)).order_by()
+    rows = RefusedOrigin.objects.using(writing_database(RefusedOrigin)).order_by()
     keys = _read_keys(rows)
     # In an order that is everybody's: two that insert the same do not wait for each other.
     new = sorted(batch.keys() - keys.keys())

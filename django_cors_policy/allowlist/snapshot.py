@@ -8,13 +8,14 @@ promise of freshness rests on is said where it is kept.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import datetime
 import itertools
 import logging
 import os
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from typing import Any
 from asgiref.sync import sync_to_async
 from django.core.signals import setting_changed
 from django.db import DataError, Error, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Q
 from django.dispatch import receiver
 from django.utils import timezone
@@ -39,7 +41,7 @@ from django_cors_policy.policy import (
 )
 
 from .conf import SETTING, allowlist_settings
-from .database import allowlist_database
+from .database import UndecidedDatabaseError, allowlist_database
 from .models import (
     FRESHNESS_ID,
     AllowedOrigin,
@@ -241,7 +243,7 @@ class Allowlist:
         self._published = 0
         self._loaded_at = 0.0
         self._failure = ""
-        # What closing a connection has raised, each logged once.
+        # The names of what drivers raised on closing a connection, each logged once.
         self._failed_to_close: set[str] = set()
         self._start_over()
         os.register_at_fork(after_in_child=self._start_over)
@@ -261,8 +263,10 @@ class Allowlist:
         self._done = 0
         # Of the last question that was answered: how many had begun with it.
         self._answered = 0
-        # Transactions of this process that change rows, and of whose end nothing is known yet.
+        # Transactions of this process that change rows, and may end without telling.
         self._pending: list[Change] = []
+        # Whether one of them was committed, and no request has asked since.
+        self._is_behind = False
         self._busy_since: float | None = None
         self._finished_at = 0.0
         self.ready_until = 0.0
@@ -301,7 +305,9 @@ class Allowlist:
     def is_ready(self) -> bool:
         """Whether ``judge`` can be asked at once; else ``prepare`` first."""
         interval = allowlist_settings().refresh_seconds
-        if interval == 0 or self._thread is None or any(map(Change.is_over, self._pending)):
+        if interval == 0 or self._thread is None:
+            return False
+        if self._is_behind or any(map(Change.is_over, self._pending)):
             return False
         now = time.monotonic()
         busy_since = self._busy_since
@@ -324,9 +330,8 @@ class Allowlist:
             self._poll()
             return
         self._ensure_thread()
-        if self.settle():
-            # An earlier callback of the transaction has raised, so nothing told of its end.
-            self._ask_anew(allowlist_settings().first_wait_seconds)
+        if self._settle():
+            self._ask_anew(GRACE_SECONDS)
             return
         with self._progress:
             if self.is_ready():
@@ -347,15 +352,7 @@ class Allowlist:
         if allowlist_settings().refresh_seconds == 0:
             await sync_to_async(self.prepare)()  # on the connection that the request has
         else:
-            await sync_to_async(
-                self._prepare_and_close, thread_sensitive=False, executor=self._executor
-            )()
-
-    def _prepare_and_close(self) -> None:
-        try:
-            self.prepare()
-        finally:
-            self._close_connections()  # of this thread, which no request has
+            await sync_to_async(self.prepare, thread_sensitive=False, executor=self._executor)()
 
     def rows(self, policy: Policy, origin: str) -> list[sources.Row]:
         """The rows that cover ``origin``, the one that decides first, and those that come near.
@@ -366,46 +363,63 @@ class Allowlist:
 
         try:
             return rows_about(policy, origin)
-        except Error as error:
+        except (Error, UndecidedDatabaseError) as error:
             raise sources.UnreadableRows from error
 
     # -- How it stays fresh.
 
     def expect(self, change: Change) -> None:
         """A transaction changes rows: look at its end with each request until it is there."""
-        if self._thread is not None and allowlist_settings().refresh_seconds != 0:
-            with self._lock:
+        if self._is_followed():
+            with self._progress:
+                self._let_go()
                 self._pending.append(change)
-            self.ready_until = 0.0
-
-    def settle(self) -> bool:
-        """Expect no more of transactions that have ended. Returns whether any has."""
-        with self._lock:
-            before = len(self._pending)
-            self._pending = [change for change in self._pending if not change.is_over()]
-            return len(self._pending) < before
+                self.ready_until = 0.0
 
     def catch_up(self) -> None:
         """Be up to date at once: this process has just committed a change."""
-        if self._thread is not None and allowlist_settings().refresh_seconds != 0:
+        if self._is_followed():
+            self._settle()
             self._ask_anew(self._patience)
+
+    def _is_followed(self) -> bool:
+        """Whether a thread follows changes, or did. Without requests there is nothing to follow."""
+        return self._deadline > 0 and allowlist_settings().refresh_seconds != 0
+
+    def _settle(self) -> bool:
+        """Whether a transaction was committed whose earlier callback has raised: told once."""
+        with self._progress:
+            self._let_go()
+            is_behind, self._is_behind = self._is_behind, False
+            return is_behind
+
+    def _let_go(self) -> None:
+        """Expect no more of the transactions that have ended."""
+        over = [change for change in self._pending if change.is_over()]
+        if over:
+            self._pending = [change for change in self._pending if change not in over]
+            self._is_behind |= any(change.was_committed() for change in over)
+            # Also after a rollback, for which no request waits: a savepoint that was rolled back
+            # can make a commit look like one.
+            self._wake.set()
 
     def _ask_anew(self, seconds: float) -> None:
         """Have the thread ask once more, from now on, and wait for the answer so long at most.
 
-        It has a connection of its own. That of a request may have been led to a tenant's tables.
+        One answer serves all who ask at the same time.
         """
         self._ensure_thread()
         with self._progress:
             wanted = self._begun + 1
             self._wake.set()
+            # One that has never begun is not waited for with each change.
             is_begun = self._busy_since is not None or self._progress.wait_for(
-                lambda: self._begun >= wanted, THREAD_START_SECONDS
+                lambda: self._begun >= wanted, THREAD_START_SECONDS if self._begun else 0
             )
             if is_begun:
                 self._progress.wait_for(lambda: self._answered >= wanted, seconds)
                 return
-        self._poll_instead(always=True)
+        self._poll_instead(seconds)
 
     def _ensure_thread(self) -> None:
         with self._lock:
@@ -419,7 +433,11 @@ class Allowlist:
                 self._patience *= 2
                 self._busy_since = None
             self._thread = threading.Thread(
-                target=self._run, name="django_cors_policy.allowlist", daemon=True
+                # Not in the context of the request that happens to start it: a tenant's, say.
+                target=contextvars.Context().run,
+                args=(self._run,),
+                name="django_cors_policy.allowlist",
+                daemon=True,
             )
             with contextlib.suppress(
                 RuntimeError
@@ -433,7 +451,6 @@ class Allowlist:
             while self._begin(me):
                 started = time.monotonic()
                 has_worked = self._poll()
-                self._close_connections()  # none stays open while nothing happens
                 wake = self._end(me)
                 interval = allowlist_settings().refresh_seconds
                 if has_worked:
@@ -445,25 +462,37 @@ class Allowlist:
                 wake.wait(max(pause, 0.01))
         finally:
             # Whatever ends this thread, the next request sees at once that there is none.
-            with self._lock:
+            with self._progress:
                 if self._thread is me:
                     self._thread = None
                     self._busy_since = None
                     self.ready_until = 0.0
 
-    def _close_connections(self) -> None:
-        """Close the connections of this thread, each whatever the others' drivers raise."""
-        for connection in connections.all(initialized_only=True):
-            try:
-                connection.close()
-            except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
-                if type(error).__name__ not in self._failed_to_close:
-                    self._failed_to_close.add(type(error).__name__)
-                    logger.warning(
-                        "A connection of the CORS allowlist to %r could not be closed: %r",
-                        connection.alias,
-                        error,
-                    )
+    @contextlib.contextmanager
+    def _own_connection(self, using: str) -> Iterator[None]:
+        """A new connection for this thread, closed again: none stays open while nothing happens.
+
+        Not the one that a request has. It may be led to a tenant's tables.
+        """
+        before = connections[using]
+        connections[using] = own = connections.create_connection(using)
+        try:
+            yield
+        finally:
+            connections[using] = before
+            self._close(own)
+
+    def _close(self, connection: BaseDatabaseWrapper) -> None:
+        try:
+            connection.close()
+        except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
+            if type(error).__name__ not in self._failed_to_close:
+                self._failed_to_close.add(type(error).__name__)
+                logger.warning(
+                    "The CORS allowlist could not close its connection to %r: %r",
+                    connection.alias,
+                    error,
+                )
 
     def _begin(self, thread: threading.Thread) -> bool:
         """Note that ``thread`` asks; False if it is not the one that should."""
@@ -495,14 +524,15 @@ class Allowlist:
         self.ready_until = 0.0 if self._pending else finished_at + 2 * interval
         self._progress.notify_all()
 
-    def _poll_instead(self, *, always: bool = False) -> None:
+    def _poll_instead(self, seconds: float = 0) -> None:
         """Ask from a request, because no thread does. One request at a time; others go on.
 
-        ``always``: also where the last answer is not old yet.
+        ``seconds``: how long to wait for another one, and then to ask in any case, because what it
+        has read may be too old. 0 is to leave it to the other.
         """
-        if self._stand_in.acquire(blocking=False):
+        if self._stand_in.acquire(timeout=seconds):
             try:
-                if always or not self.is_ready():
+                if seconds or not self.is_ready():
                     self._poll()
                     with self._progress:
                         # Due again after one interval, not two.
@@ -516,17 +546,23 @@ class Allowlist:
         ticket = next(self._tickets)
         try:
             using = allowlist_database()
-            # Before the rows: if they change in between, the next poll sees another token.
-            token = read_token(using)
-            book = policy_book()
-            now = time.monotonic()
-            if self._is_outdated(token, book, now):
-                self._publish(load_snapshot(using, token, book), ticket, now)
+            with self._connection(using):
+                # Before the rows: if they change in between, the next poll sees another token.
+                token = read_token(using)
+                book = policy_book()
+                now = time.monotonic()
+                if self._is_outdated(token, book, now):
+                    self._publish(load_snapshot(using, token, book), ticket, now)
         except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
             self._note_failure(error)
             return False
         self._note_success()
         return True
+
+    def _connection(self, using: str) -> contextlib.AbstractContextManager[None]:
+        if allowlist_settings().refresh_seconds == 0:
+            return contextlib.nullcontext()
+        return self._own_connection(using)
 
     def _is_outdated(self, token: str, book: PolicyBook, now: float) -> bool:
         snapshot = self.snapshot

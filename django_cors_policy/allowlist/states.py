@@ -33,6 +33,7 @@ from django_cors_policy.resolution import declarations, derive_policy
 from django_cors_policy.sites import registrable_domain
 from django_cors_policy.sources import Row
 
+from .database import allowlist_database
 from .models import (
     AllowedOrigin,
     AllowedOriginQuerySet,
@@ -376,7 +377,8 @@ def rows_about(policy: Policy, origin: str) -> list[Row]:
     nearby = models.Q(origin__in=covering[:MOST_ROWS])
     if (parts := split_origin(origin)) is not None:
         nearby |= models.Q(origin__contains=registrable_domain(parts[1]))
-    found = AllowedOrigin.objects.filter(nearby, policy=policy.rows_alias)[:MOST_COMPARED]
+    objects = AllowedOrigin.objects.using(allowlist_database())
+    found = objects.filter(nearby, policy=policy.rows_alias)[:MOST_COMPARED]
     rows = []
     for row in found:
         standing = judge(row)

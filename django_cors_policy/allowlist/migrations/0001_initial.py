@@ -64,7 +64,11 @@ class Migration(migrations.Migration):
                     "is_enabled",
                     models.BooleanField(
                         default=True,
-                        help_text="Untick to keep the row without any effect.",
+                        help_text=(
+                            "Untick to keep the row without any effect. Within seconds its pages "
+                            "can read nothing. For MAX_AGE of the policy they may go on sending "
+                            "requests."
+                        ),
                         verbose_name="enabled",
                     ),
                 ),
@@ -72,7 +76,10 @@ class Migration(migrations.Migration):
                     "expires_at",
                     models.DateTimeField(
                         blank=True,
-                        help_text="From then on the row has no effect. Empty: never.",
+                        help_text=(
+                            "From then on the row has no effect, and its pages can read nothing. "
+                            "Requests that need no preflight are still sent. Empty: never."
+                        ),
                         null=True,
                         verbose_name="expires at",
                     ),
@@ -93,6 +100,7 @@ class Migration(migrations.Migration):
                 "verbose_name": "allowed origin",
                 "verbose_name_plural": "allowed origins",
                 "ordering": ("policy", "origin"),
+                "base_manager_name": "objects",
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("policy", "origin"),

@@ -21,10 +21,11 @@ from django.core.management.base import (
     CommandParser,
     DjangoHelpFormatter,
 )
-from django.db import Error, IntegrityError, connections, router
+from django.db import Error, IntegrityError, connections
 from django.utils import timezone
 
 from django_cors_policy.allowlist import transfer
+from django_cors_policy.allowlist.database import writing_database
 from django_cors_policy.allowlist.models import AllowedOrigin, parse_row
 from django_cors_policy.allowlist.states import (
     Standing,
@@ -155,7 +156,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # The one that requests ask, even for reading: a replica may lag behind.
-        using = options["database"] or router.db_for_write(AllowedOrigin)
+        using = options["database"] or writing_database(AllowedOrigin)
         try:
             options["run"](using, options)
         except PolicyErrors as error:
