@@ -21,6 +21,7 @@ from django.urls import include, path
 from docutils import nodes
 from docutils.core import publish_doctree
 
+from django_cors_policy.allowlist.checks import check_allowlist
 from django_cors_policy.checks import check_names, check_policies
 from django_cors_policy.conf import compile_book
 from django_cors_policy.exceptions import PolicyErrors
@@ -126,8 +127,9 @@ def test_each_check_has_a_section_and_each_section_a_check() -> None:
     assert sorted(ids) == sorted(sections())
 
 
-# Two have no settings to show: W001 is about one that is missing, E018 is raised at import.
-@pytest.mark.parametrize("check", sorted(sections().keys() - {"W001", "E018"}))
+# Three have no settings to show: W001 is about one that is missing, E018 is raised at import, and
+# W021 is about a database that the tests do not have.
+@pytest.mark.parametrize("check", sorted(sections().keys() - {"W001", "E018", "W021"}))
 def test_messages_read_as_documented(
     check: str, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,6 +201,19 @@ Client().get("/hello/", headers={{"origin": "http://app.example.com"}})
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, check=True, text=True
     )
     assert flat(done.stderr) in map(flat, blocks(page, "text"))
+
+
+def test_schemas_of_tenants_are_warned_about_as_documented(
+    settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [example] = blocks(sections()["W021"], "python", WARNED_ABOUT)
+    names = run(example)
+    settings.CORS_ALLOWLIST = names["CORS_ALLOWLIST"]
+    for alias, database in names["DATABASES"].items():
+        monkeypatch.setitem(settings.DATABASES, alias, database)
+    [warning] = check_allowlist()
+    [documented] = blocks(sections()["W021"], "text", MESSAGE)
+    assert as_printed(warning) == flat(documented)
 
 
 def reported(check: str) -> str:
