@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from django.core.checks import Tags, run_checks
 from django.core.exceptions import ValidationError
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -295,6 +295,23 @@ class TestRouter:
         route(settings, StrictRouter)
         with in_tenant(), pytest.raises(sources.UnreadableRows):
             source.rows(policy, ROW)
+
+    def test_the_command_needs_its_answer(self, settings: Any) -> None:
+        route(settings, StrictRouter)
+        with (
+            in_tenant(),
+            pytest.raises(CommandError, match="Pass --database: the database router"),
+        ):
+            call_command("cors_origins", "add", ROW)
+        with in_tenant():
+            call_command("cors_origins", "add", ROW, database="default", stdout=io.StringIO())
+        assert AllowedOrigin.objects.using("default").get().origin == ROW
+
+    def test_the_command_writes_where_rows_are_read(self, settings: Any) -> None:
+        route(settings, ContextRouter)
+        with in_tenant():
+            call_command("cors_origins", "add", ROW, stdout=io.StringIO())
+        assert allowed(ROW)
 
     def test_one_that_hangs(
         self, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

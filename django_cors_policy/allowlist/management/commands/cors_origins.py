@@ -25,7 +25,7 @@ from django.db import Error, IntegrityError, connections
 from django.utils import timezone
 
 from django_cors_policy.allowlist import transfer
-from django_cors_policy.allowlist.database import writing_database
+from django_cors_policy.allowlist.database import UndecidedDatabaseError, allowlist_database
 from django_cors_policy.allowlist.models import AllowedOrigin, parse_row
 from django_cors_policy.allowlist.states import (
     Standing,
@@ -156,7 +156,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # The one that requests ask, even for reading: a replica may lag behind.
-        using = options["database"] or writing_database(AllowedOrigin)
+        try:
+            using = options["database"] or allowlist_database()
+        except UndecidedDatabaseError as error:
+            raise CommandError(f"Pass --database: {error}") from error
         try:
             options["run"](using, options)
         except PolicyErrors as error:
