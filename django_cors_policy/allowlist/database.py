@@ -78,14 +78,11 @@ def _log_once(using: str, reason: str) -> None:
 
 
 def _ask_router_apart() -> str:
-    # Here, not in the thread: it may import the project's modules.
-    if not router.routers:
-        return DEFAULT_DB_ALIAS
     answer: Future[str] = Future()
 
     def ask() -> None:
-        model = apps.get_model("cors_policy_allowlist", "AllowedOrigin")
         try:
+            model = apps.get_model("cors_policy_allowlist", "AllowedOrigin")
             answer.set_result(contextvars.Context().run(router.db_for_write, model))
         except Exception as error:  # noqa: BLE001 -- whatever a project's router raises
             answer.set_exception(error)
@@ -93,6 +90,9 @@ def _ask_router_apart() -> str:
             connections.close_all()  # it may have looked into a database
 
     try:
+        # This imports the routers. Not in the thread: another import may be under way here.
+        if not router.routers:
+            return DEFAULT_DB_ALIAS
         threading.Thread(target=ask, name="django_cors_policy.router", daemon=True).start()
         return answer.result(ROUTER_SECONDS)
     except Exception as error:

@@ -291,7 +291,7 @@ class Allowlist:
         """Raise ``ImproperlyConfigured`` if ``CORS_ALLOWLIST`` is wrong."""
         allowlist_settings()
         # At start, while no request has chosen a tenant. What a router raises is told later.
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(UndecidedDatabaseError):
             allowlist_database()
 
     def judge(self, policy: Policy, origin: str) -> Grant | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import gc
 import threading
 import time
@@ -137,10 +138,32 @@ class TestThread:
         wait_until(lambda: not allowed(ROW))
         assert source._thread.is_alive()
 
-    def test_it_does_not_have_the_context_of_a_request(self, source: Allowlist) -> None:
+    def test_it_does_not_have_the_context_of_a_request(
+        self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Python can be told to hand the context on to threads."""
+        tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")
+        seen = []
+        read_token = snapshot.read_token
+
+        class Inheriting(threading.Thread):
+            def __init__(self, **kwargs: Any) -> None:
+                super().__init__(**kwargs)
+                self.inherited = contextvars.copy_context()
+
+            def run(self) -> None:
+                self.inherited.run(super().run)
+
+        def noting(using: str) -> str:
+            seen.append(tenant.get("none"))
+            return read_token(using)
+
+        monkeypatch.setattr(threading, "Thread", Inheriting)
+        monkeypatch.setattr(snapshot, "read_token", noting)
+        tenant.set("of a request")
         assert not allowed(ROW)
-        assert source._thread._target.__name__ == "run"
+        assert type(source._thread) is Inheriting
+        assert set(seen) == {"none"}
 
 
 class TestConnection:
