@@ -265,7 +265,7 @@ class Allowlist:
         self._answered = 0
         # Transactions of this process that change rows, and may end without telling.
         self._pending: list[Change] = []
-        # Whether one of them was committed, and no request has asked since.
+        # Whether one of them has been committed, and no request has asked since.
         self._is_behind = False
         self._busy_since: float | None = None
         self._finished_at = 0.0
@@ -417,7 +417,9 @@ class Allowlist:
                 lambda: self._begun >= wanted, THREAD_START_SECONDS if self._begun else 0
             )
             if is_begun:
-                self._progress.wait_for(lambda: self._answered >= wanted, seconds)
+                self._progress.wait_for(
+                    lambda: self._answered >= wanted or self._thread is None, seconds
+                )
                 return
         self._poll_instead(seconds)
 
@@ -462,11 +464,12 @@ class Allowlist:
                 wake.wait(max(pause, 0.01))
         finally:
             # Whatever ends this thread, the next request sees at once that there is none.
-            with self._progress:
+            with self._lock, self._progress:
                 if self._thread is me:
                     self._thread = None
                     self._busy_since = None
                     self.ready_until = 0.0
+                    self._progress.notify_all()
 
     @contextlib.contextmanager
     def _own_connection(self, using: str) -> Iterator[None]:

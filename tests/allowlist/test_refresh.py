@@ -118,6 +118,23 @@ class TestThread:
         assert allowed(ROW)
 
     @ENDS
+    @pytest.mark.usefixtures("seldom")
+    def test_a_change_does_not_wait_for_one_that_ends(
+        self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert not allowed(ROW)
+        monkeypatch.setattr(source, "_patience", 3600.0)
+
+        def leave(using: str) -> str:
+            raise SystemExit
+
+        with monkeypatch.context() as patch:
+            patch.setattr(snapshot, "read_token", leave)
+            add()
+        assert source._thread is None
+        wait_until(lambda: allowed(ROW))
+
+    @ENDS
     def test_it_is_tried_again_where_no_thread_could_be_had(
         self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
     ) -> None:
