@@ -9,6 +9,7 @@ import pytest
 from django_cors_policy import browser
 from django_cors_policy.browser import SAFELISTED_RESPONSE_HEADERS, Call, Failure
 
+from .ids import stable
 from .wire import APP, CREDENTIALS, EXPOSE, HEADERS, METHODS, ORIGIN, STRANGER
 
 
@@ -69,7 +70,7 @@ def test_methods_are_normalised(written: str, sent: str) -> None:
         (call("POST", content_type=f"text/plain; a={'b' * 115}"), "content-type"),
         (call("POST", content_type=f"text/plain; a={'ü' * 58}"), "content-type"),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_what_is_asked_before(made: Call, asked: str | None) -> None:
     """None: there is no preflight."""
@@ -154,7 +155,7 @@ def test_a_preflight_wants_an_ok_status(status: int, failure: str | None) -> Non
         (("GET", "accept"), "", "", None, None),
         (("PUT", "x-a"), "", "", ("method", "PUT"), None),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_lists_of_a_preflight(
     made: tuple[str, ...],

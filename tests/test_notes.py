@@ -21,6 +21,7 @@ from django_cors_policy.notes import LONGEST, MOST_LOGGED
 from django_cors_policy.refusals import Refusal
 
 from . import wire
+from .ids import stable
 from .test_hostile import HOSTILE_HEADERS, HOSTILE_METHODS, HOSTILE_ORIGINS, extra
 from .test_reasons import SHAPED
 from .views import hello
@@ -425,7 +426,7 @@ def ask(request: pytest.FixtureRequest, send: Send) -> Callable[[str, str], Http
             f"nothing in {REHEARSAL}['ALLOW_ORIGINS'] comes near it",
         ),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_origins_in_rehearsal(
     ask: Callable[[str, str], HttpResponse],
@@ -540,7 +541,7 @@ def test_the_other_way_round(
         ),
         ({**ONE, **WITH}, {}, "PUT", ["content-type"], None),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_methods_and_headers_in_rehearsal(
     send: Send,

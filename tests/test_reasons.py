@@ -18,6 +18,7 @@ from django_cors_policy.policy import Place, Policy, compile_policy, parse_entry
 from django_cors_policy.reasons import MOST_COMPARED, compare, nearest, suggest, why_refused
 from django_cors_policy.resolution import derive_policy
 
+from .ids import stable
 from .test_hostile import HOSTILE_ORIGINS
 from .wire import yes
 
@@ -120,7 +121,7 @@ def compiled(config: Mapping[str, Any], **more: Any) -> Policy:
         (f"{APP}:*", f"{APP}:1", None),
         (WILDCARD, APP, None),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_near_misses(entry: Any, origin: str, difference: str | None) -> None:
     parsed = parse_entry(entry)
@@ -186,7 +187,7 @@ def test_which_is_nearest(entries: list[str], origin: str, index: int | None) ->
             )
         ),
     ],
-    ids=repr,
+    ids=stable,
 )
 def test_why_refused(config: Mapping[str, Any], origin: str, why: str) -> None:
     assert why_refused(compiled(config), origin) == why
