@@ -6,7 +6,8 @@ Needs django-cors-headers, and valgrind for the counts of instructions. Each var
 processes of its own, on settings of its own. Instructions are counted by callgrind and are the same
 from run to run; times are taken in rounds that interleave the variants, and told as ratios.
 
-``--docs`` renews the tables of docs/performance.rst. ``--smoke`` is quick, and fails only if counts
+``--docs`` renews the tables of docs/performance.rst and keeps all figures in
+benchmarks/results.json. ``--smoke`` is quick, and fails only if counts
 of instructions are far from what they should be.
 """
 
@@ -42,6 +43,8 @@ import django_cors_policy
 
 WORKER = HERE / "worker.py"
 DOCS = HERE.parent / "docs" / "_performance"
+# All figures behind the tables of the docs. Git ignores the file.
+RESULTS = HERE / "results.json"
 TIMEOUT = 1200
 FLOOR = "floor-"
 
@@ -362,13 +365,13 @@ def main() -> None:
         only = options.only or SCENARIOS
         scenarios = [s for s in SCENARIOS.values() if s.name in only or s.group in only]
     measured = measure(scenarios, options)
-    for table in tables(measured):
+    made = list(tables(measured))
+    for table in made:
         print(table.as_text())
     if options.docs:
-        keep_servers(measured)
-        write_docs(measured, DOCS)
-    for path in [options.json] * bool(options.json) + [DOCS / "results.json"] * options.docs:
-        path.write_text(f"{json.dumps(measured, indent=1)}\n", encoding="utf-8")
+        write_docs(made, DOCS)
+    if results := options.json or (RESULTS if options.docs else None):
+        results.write_text(f"{json.dumps(measured, indent=1)}\n", encoding="utf-8")
     if options.smoke and not options.no_callgrind:
         assert_smoke(measured)
 
@@ -401,14 +404,6 @@ def measure(scenarios: list[Scenario], options: argparse.Namespace) -> dict[str,
         "times": times,
         "memory": memory,
     }
-
-
-def keep_servers(measured: dict[str, Any]) -> None:
-    """What servers.py measured stays until it measures again."""
-    with contextlib.suppress(FileNotFoundError):
-        before = json.loads((DOCS / "results.json").read_text(encoding="utf-8"))
-        if "servers" in before:
-            measured["servers"] = before["servers"]
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -217,12 +217,6 @@ def spread(quartiles: list[float]) -> str:
     return f"{number(middle)} ({number(low)} to {number(high)})"
 
 
-# What docs/performance.rst includes.
-NAMES = (
-    *("targets", "main", "sizes", "more", "hostile", "allowlist", "decorators", "async"),
-    *("chain", "floors", "memory", "servers", "about"),
-)
-
 # -- The tables ----------------------------------------------------------------------------------
 
 
@@ -363,9 +357,7 @@ def about_rows(results: Results) -> Iterator[tuple[str, str]]:
         yield "Our counts of the same request differ by", f"{100 * results.repeatability():.2g} %"
 
 
-def write_docs(measured: dict[str, Any], directory: Path) -> None:
-    """Renew the tables of the docs. What was not measured says so."""
-    texts = dict.fromkeys(NAMES, "Not measured yet.\n")
-    texts |= {table.name: table.as_rst() for table in tables(measured)}
-    for name, text in texts.items():
-        directory.joinpath(f"{name}.txt").write_text(text, encoding="utf-8")
+def write_docs(measured: Iterable[Table], directory: Path) -> None:
+    """Renew these tables of the docs. The others stay as they are."""
+    for table in measured:
+        directory.joinpath(f"{table.name}.txt").write_text(table.as_rst(), encoding="utf-8")
