@@ -6,6 +6,8 @@ reads MIDDLEWARE before any test can change it.
 
 from __future__ import annotations
 
+import contextvars
+import functools
 import socket
 import threading
 import weakref
@@ -26,6 +28,29 @@ from django_cors_policy import decorators, sources
 from .wire import MIDDLEWARE
 
 Address = tuple[str, int]
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    lines = ["not in a plain run: tests/browsers and tests/processes; name them to run them"]
+    if config.option.markexpr == "not slow":
+        lines.append('left out: slow tests; `pytest -m ""` runs them as well')
+    return lines
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[object]:
+    """Run each test in a copy of the context, so that async tests stay quick.
+
+    Django sets a context variable for each URL resolver that it fills, and never removes it. When
+    an async request changes threads, asgiref copies all of them. After a thousand tests, most of
+    the time of an async test would go into that.
+    """
+    function = pyfuncitem.obj
+    pyfuncitem.obj = functools.partial(contextvars.copy_context().run, function)
+    try:
+        return (yield)
+    finally:
+        pyfuncitem.obj = function
 
 
 @pytest.fixture(autouse=True)

@@ -47,7 +47,7 @@ COMMANDS = {
     "test": (
         "python3 -m venv .venv && .venv/bin/pip install -q -U pip"
         " && .venv/bin/pip install -q -e . --group test"
-        " && .venv/bin/python -m pytest"
+        " && .venv/bin/python -m pytest -n auto"
     ),
 }
 

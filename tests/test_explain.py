@@ -285,7 +285,15 @@ def assert_admin_agrees(explanation: Explanation, call: dict[str, Any], user: Us
     assert response.context["explanation"].causes == explanation.causes
 
 
-@pytest.mark.parametrize("seed", range(20))
+def seeds(quick: int, total: int) -> list[Any]:
+    """A plain run tries the first few seeds; the others are slow."""
+    return [
+        *range(quick),
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(quick, total)),
+    ]
+
+
+@pytest.mark.parametrize("seed", seeds(2, 20))
 def test_agrees_with_what_is_answered(
     seed: int, rows: None, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -309,7 +317,7 @@ def test_agrees_with_what_is_answered(
             raise AssertionError(f"{call} in {project}") from error
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", seeds(3, 10))
 def test_fixes_come_to_an_end(seed: int, rows: None, settings: Any) -> None:
     """Each round mends another mistake, until the call does what it was meant to do."""
     r = random.Random(seed)  # noqa: S311
