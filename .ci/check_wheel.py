@@ -1,4 +1,9 @@
-"""Check that the wheel in the given directory holds the package, all of it, and nothing else."""
+"""Check that the wheel in the given directory holds the package, all of it, and nothing else.
+
+    python .ci/check_wheel.py DIRECTORY [TAG]
+
+A TAG, if one is given, has to be the package's version.
+"""
 
 import ast
 import sys
@@ -51,8 +56,10 @@ def problems(wheel: ZipFile, release: str) -> list[str]:
     return found
 
 
-def main(directory: str) -> None:
+def main(directory: str, tag: str | None = None) -> None:
     release = version()
+    if tag not in (None, release):
+        sys.exit(f"The tag {tag!r} is not the version {release!r}. Tag the commit with that.")
     wheels = sorted(Path(directory).glob("*.whl"))
     expected = f"django_cors_policy-{release}-py3-none-any.whl"
     if [path.name for path in wheels] != [expected]:
@@ -67,4 +74,4 @@ def main(directory: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
