@@ -148,7 +148,10 @@ def test_messages_read_as_documented(
     found = reported(check)
 
     [documented] = blocks(sections()[check], "text", MESSAGE)
-    assert found == flat(documented)
+    documented = flat(documented)
+    if sys.version_info < (3, 11):  # there, the line of a decorated function is that of its name
+        found, documented = (re.sub(r"(\.py):\d+:", r"\1:", text) for text in (found, documented))
+    assert found == documented
 
 
 def test_missing_setting_reads_as_documented(settings: Any) -> None:
