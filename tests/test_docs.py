@@ -79,8 +79,9 @@ def blocks(text: str, language: str, option: str = "", *, without: str = "\0") -
 
 def run(code: str) -> dict[str, Any]:
     """Run a code block as if it stood in a project; what it defines."""
-    if "rest_framework" in code:
-        pytest.importorskip("rest_framework")
+    for optional in ("rest_framework", "ninja"):
+        if optional in code:
+            pytest.importorskip(optional)
     names: dict[str, Any] = {
         "__name__": "shop.views",
         "DEBUG": True,
