@@ -266,19 +266,29 @@ def with_credentials(rows: AllowedOriginQuerySet, value: str) -> AllowedOriginQu
     by_policy = models.Q(
         allow_credentials=True, policy__in=[p.alias for p in policies if p.allow_credentials]
     )
+    by_view = _by_views_that_add(rows)
     if value == "yes":
-        return rows.filter(by_policy)
+        rows = rows.filter(by_policy)
+    elif value == "views":
+        rows = rows.filter(by_view)
+    else:
+        rows = rows.filter(~by_policy, ~by_view)
+    return rows
+
+
+def _by_views_that_add(rows: AllowedOriginQuerySet) -> models.Q:
+    """The condition for rows that have credentials on decorated views alone."""
     added = _added_credentials()
-    by_view = models.Q(allow_credentials=True, policy__in=added)
+    condition = models.Q(allow_credentials=True, policy__in=added)
     if added:
-        values = rows.filter(by_view).order_by().values_list("pk", "policy", "origin")
+        values = rows.filter(condition).order_by().values_list("pk", "policy", "origin")
         left_out = (
             pk
             for pk, alias, origin in values.iterator(chunk_size=2000)
             if not _views_that_take(origin, added[alias])
         )
-        by_view &= ~models.Q(pk__in=list(itertools.islice(left_out, MOST_ROWS)))
-    return rows.filter(by_view) if value == "views" else rows.filter(~by_policy, ~by_view)
+        condition &= ~models.Q(pk__in=list(itertools.islice(left_out, MOST_ROWS)))
+    return condition
 
 
 def named(views: Iterable[str]) -> str:
