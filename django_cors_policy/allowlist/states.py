@@ -266,13 +266,12 @@ def with_credentials(rows: AllowedOriginQuerySet, value: str) -> AllowedOriginQu
     by_policy = models.Q(
         allow_credentials=True, policy__in=[p.alias for p in policies if p.allow_credentials]
     )
-    by_view = _by_views_that_add(rows)
     if value == "yes":
         rows = rows.filter(by_policy)
     elif value == "views":
-        rows = rows.filter(by_view)
+        rows = rows.filter(_by_views_that_add(rows))
     else:
-        rows = rows.filter(~by_policy, ~by_view)
+        rows = rows.filter(~by_policy, ~_by_views_that_add(rows))
     return rows
 
 
