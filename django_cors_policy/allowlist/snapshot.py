@@ -479,6 +479,11 @@ class Allowlist:
         """
         before = connections[using]
         connections[using] = own = connections.create_connection(using)
+        # None of a pool's either: it comes back as a request has left it, with the search_path of a
+        # tenant. And those who wait for this thread may hold all that the pool has.
+        options = own.settings_dict.get("OPTIONS", {})
+        options = {name: value for name, value in options.items() if name != "pool"}
+        own.settings_dict = {**own.settings_dict, "OPTIONS": options}
         try:
             yield
         finally:
