@@ -8,6 +8,7 @@ table and what is written at a time stay as small as they are.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import datetime
 import heapq
 import logging
@@ -82,6 +83,8 @@ class Recorder:
         self._left_out = 0
         self._is_leaving_out = False
         self._failure = ""
+        # The name of what a driver raised last on closing a connection.
+        self._failure_to_close = ""
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._start_after = 0.0
@@ -117,7 +120,11 @@ class Recorder:
             if self._thread is not None:
                 return
             self._thread = threading.Thread(
-                target=self._run, name="django_cors_policy.allowlist.refused", daemon=True
+                # Not in the context of the request that happens to start it: a tenant's, say.
+                target=contextvars.Context().run,
+                args=(self._run,),
+                name="django_cors_policy.allowlist.refused",
+                daemon=True,
             )
             try:
                 self._thread.start()
@@ -128,15 +135,26 @@ class Recorder:
     def _run(self) -> None:
         me, wake = threading.current_thread(), self._wake
         pause: float = FLUSH_SECONDS
-        while self._thread is me:
-            has_worked = self.flush()
-            try:
-                connections.close_all()  # none stays open while nothing happens
-            except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
-                self._note_failure(error)
-                has_worked = False
-            pause = FLUSH_SECONDS if has_worked else min(2 * pause, LONGEST_RETRY_SECONDS)
-            wake.wait(pause)
+        try:
+            while self._thread is me:
+                has_worked = self.flush()
+                self._close_connections()
+                pause = FLUSH_SECONDS if has_worked else min(2 * pause, LONGEST_RETRY_SECONDS)
+                wake.wait(pause)
+        finally:
+            # Whatever ends this thread, the next refusal starts another.
+            with self._lock:
+                if self._thread is me:
+                    self._thread = None
+
+    def _close_connections(self) -> None:
+        """None stays open while nothing happens. What was written counts, even if this fails."""
+        try:
+            connections.close_all()
+        except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
+            if type(error).__name__ != self._failure_to_close:
+                self._failure_to_close = type(error).__name__
+                logger.warning("The recorder of refused origins could not close: %r", error)
 
     def flush(self) -> bool:
         """Write what was counted, or the most of it. Returns whether that worked."""

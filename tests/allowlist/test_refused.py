@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import datetime
 import logging
 import random
@@ -605,20 +606,80 @@ class TestThread:
     def test_a_connection_that_cannot_be_closed(
         self, threaded: Recorder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
+        """It is logged once, and what was written is not written later for it."""
         closed: list[bool] = []
+        pauses: list[float] = []
 
         def close() -> None:
             closed.append(True)
-            if len(closed) == 1:
-                raise InterfaceError("connection already closed")
+            raise InterfaceError("connection already closed")
 
-        monkeypatch.setattr(refused.connections, "close_all", close)
-        monkeypatch.setattr(threaded, "flush", lambda: True)
-        monkeypatch.setattr(threaded._wake, "wait", lambda pause: time.sleep(0.01))
+        def wait(pause: float) -> None:
+            pauses.append(pause)
+            threaded.record(refusal())
+            time.sleep(0.01)
+
+        caplog.set_level(logging.INFO, "django_cors_policy")
+        monkeypatch.setattr(refused, "write", lambda batch: None)
+        monkeypatch.setattr(connections, "close_all", close)
+        monkeypatch.setattr(threaded._wake, "wait", wait)
         threaded.record(refusal())
-        wait_until(lambda: len(closed) > 1)
-        assert "InterfaceError" in caplog.text
+        wait_until(lambda: len(closed) > 3)
         threaded.reset()
+        assert set(pauses) == {refused.FLUSH_SECONDS}
+        [message] = caplog.messages
+        assert "InterfaceError('connection already closed')" in message
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+    def test_a_thread_that_was_ended_is_replaced(
+        self, threaded: Recorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def leave(batch: Any) -> None:
+            raise SystemExit
+
+        with monkeypatch.context() as patch:
+            patch.setattr(refused, "write", leave)
+            threaded.record(refusal())
+            wait_until(lambda: threaded._thread is None)
+        threaded.record(refusal())
+        assert threaded._thread is not None
+        wait_until(lambda: counts() == {ORIGIN: 2})
+
+    def test_the_thread_does_not_have_the_context_of_a_request(
+        self, threaded: Recorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Python can be told to hand the context on to threads."""
+        tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")
+        seen: list[str] = []
+
+        class Inheriting(threading.Thread):
+            def __init__(self, **kwargs: Any) -> None:
+                super().__init__(**kwargs)
+                self.inherited = contextvars.copy_context()
+
+            def run(self) -> None:
+                self.inherited.run(super().run)
+
+        monkeypatch.setattr(threading, "Thread", Inheriting)
+        monkeypatch.setattr(refused, "write", lambda batch: seen.append(tenant.get("none")))
+        tenant.set("of a request")
+        threaded.record(refusal())
+        wait_until(lambda: bool(seen))
+        assert seen[0] == "none"
+
+    def test_what_is_kept_of_long_requests_is_short(self, recorder: Recorder) -> None:
+        """A stranger chooses the length of everything but the policy's name."""
+        for number in range(2 * MAX_WAITING):
+            long = f"{number}" + "\N{SNOWMAN}" * 50_000
+            labels = ".".join(["a" * 63] * 3)
+            recorder.record(refusal(f"https://{number}.{labels}.example", path=long, method=long))
+            recorder.record(refusal(f"https://{long}", path=long, method=long))
+        kept = [
+            *(part for key in recorder._waiting for part in key[:2]),
+            *(part for tally in recorder._waiting.values() for part in (tally.path, tally.method)),
+        ]
+        assert len(recorder._waiting) == MAX_WAITING
+        assert sum(map(sys.getsizeof, kept)) < 1_500 * MAX_WAITING
 
 
 FORKING = """
