@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
 import random
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -18,6 +20,7 @@ from django.views import View
 from django_cors_policy import notes, refusals
 from django_cors_policy.decorators import cors_policy
 from django_cors_policy.notes import LONGEST, MOST_LOGGED
+from django_cors_policy.reasons import why_refused
 from django_cors_policy.refusals import Refusal
 
 from . import wire
@@ -277,6 +280,30 @@ def test_a_flood_of_origins(
     send("GET", f"{APP}:1")
     send("GET", f"{APP}:1")
     assert len(logged()) == 2
+
+
+def test_what_is_kept_of_long_requests_is_short(
+    settings: Any, send: Send, logged: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger chooses the length of path, origin and method."""
+    told: list[int] = []
+
+    @functools.lru_cache
+    def why(policy: Any, origin: str) -> str:
+        told.append(len(origin))
+        return why_refused(policy, origin)
+
+    monkeypatch.setattr(notes, "_why_refused", why)
+    settings.CORS_POLICIES = {
+        "default": {"ALLOW_ORIGINS": [APP], "REPORT_ONLY": {"ALLOW_METHODS": ["GET"]}}
+    }
+    for number in range(20):
+        long = f"{number}{'x' * 50_000}"
+        send("GET", f"https://{long}.test", f"/hello/{long}")
+        preflight(send, APP, long, path=f"/{long}")
+    assert len(logged()) == len(notes._logged) == 40
+    assert max(told) == LONGEST
+    assert sum(sys.getsizeof(part) for key in notes._logged for part in key) < 40 * 3 * 1_000
 
 
 def test_the_same_stranger_again_and_again(send: Send, logged: Logged) -> None:
