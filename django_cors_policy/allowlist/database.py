@@ -61,8 +61,9 @@ def note_write(using: str) -> bool:
     if using != database:
         _log_once(
             using,
-            f"the rows that count are in {database!r}. Write them there, for example with "
-            f"using({database!r}), or set CORS_ALLOWLIST['DATABASE'].",
+            f"the rows that count, for all tenants, are in {database!r}. Write them there, for "
+            f"example with using({database!r}), or name another one in CORS_ALLOWLIST['DATABASE']. "
+            "For origins of one tenant, write an ALLOW_ORIGIN_FUNC.",
         )
     return using == database
 

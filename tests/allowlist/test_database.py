@@ -170,8 +170,9 @@ class TestDatabasePerTenant:
         assert record.levelno == logging.ERROR
         assert record.getMessage() == (
             "CORS allowlist: rows were written to the database 'tenant' and have no effect: the "
-            "rows that count are in 'default'. Write them there, for example with "
-            "using('default'), or set CORS_ALLOWLIST['DATABASE']."
+            "rows that count, for all tenants, are in 'default'. Write them there, for example "
+            "with using('default'), or name another one in CORS_ALLOWLIST['DATABASE']. For origins "
+            "of one tenant, write an ALLOW_ORIGIN_FUNC."
         )
 
     def test_what_the_log_says_helps(self, settings: Any, router: type) -> None:
