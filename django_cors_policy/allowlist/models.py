@@ -407,6 +407,8 @@ class Change:
         # it begins a new list, and leaves this one as it is.
         self._callbacks = connection.run_on_commit
         self._earlier = self._callbacks[0] if self._callbacks else None
+        # Django counts savepoints with it.
+        self._savepoints = connection.savepoint_state
 
     def announce(self) -> None:
         """Have the allowlist look at the end of the transaction itself.
@@ -431,7 +433,11 @@ class Change:
         )
 
     def was_committed(self) -> bool:
-        """Whether the transaction, which has ended, was not rolled back."""
+        """Whether the transaction, which has ended, was not rolled back; true in case of doubt."""
+        connection = self._connection()
+        if connection is not None and connection.savepoint_state != self._savepoints:
+            # To roll back a later savepoint also begins a new list, and the transaction goes on.
+            return True
         return not self._callbacks or self._callbacks[0] is not self._earlier
 
 

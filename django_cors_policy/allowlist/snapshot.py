@@ -399,8 +399,7 @@ class Allowlist:
         if over:
             self._pending = [change for change in self._pending if change not in over]
             self._is_behind |= any(change.was_committed() for change in over)
-            # Also after a rollback, for which no request waits: a savepoint that was rolled back
-            # can make a commit look like one.
+            # Also after a rollback, for which no request waits.
             self._wake.set()
 
     def _ask_anew(self, seconds: float) -> None:

@@ -285,7 +285,18 @@ class TestEndOfTransaction:
             add()
             with transaction.atomic():
                 transaction.set_rollback(True)
-        wait_until(lambda: allowed(ROW))
+        assert allowed(ROW)
+
+    def test_a_rollback_after_a_savepoint(self) -> None:
+        """It looks like a commit: a request asks, and sees nothing."""
+        assert not allowed(ROW)
+        with transaction.atomic():
+            transaction.on_commit(raise_error)
+            add()
+            with transaction.atomic():
+                transaction.set_rollback(True)
+            transaction.set_rollback(True)
+        assert not allowed(ROW)
 
     def test_no_request_waits_for_what_is_rolled_back(
         self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
