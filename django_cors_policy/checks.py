@@ -313,7 +313,8 @@ def _missing_setting() -> Iterator[Warning]:
             1,
             SETTING,
             "The setting is missing, so no other origin is allowed anywhere.",
-            f"Write {SETTING} = {{'default': {{'ALLOW_ORIGINS': ['https://app.example.com']}}}}.",
+            f"Write {SETTING} = {{'default': {{'ALLOW_ORIGINS': ['https://app.example.com'], "
+            "'PATHS': ['/api/']}}.",
         )
 
 
@@ -522,8 +523,18 @@ def _pattern_problems(place: Place, policy: Policy) -> Iterator[Warning]:
                 "wildcard such as 'https://*.example.com', which does both.",
             )
     for index, path in enumerate(policy.paths or ()):
-        if isinstance(path, re.Pattern) and patterns.is_slow_on_paths(path):
-            where = place.locate("PATHS", index)
+        is_slow = isinstance(path, re.Pattern) and patterns.is_slow_on_paths(path)
+        where = place.locate("PATHS", index)
+        if is_slow is None:
+            yield _warning(
+                11,
+                where,
+                f"{short_repr(path)} could not be tried, for it is too large, or has parts that "
+                "the check cannot read. It may take very long for some paths.",
+                "Write a prefix such as '/api/'. If you know that the pattern is quick, silence "
+                "this check.",
+            )
+        elif is_slow and isinstance(path, re.Pattern):
             yield _slow_pattern(where, path, "paths", "a prefix such as '/api/'")
 
 

@@ -128,13 +128,13 @@ def is_slow(pattern: re.Pattern[str]) -> bool:
     Of all that ``split_origin`` lets through, those that lead to the most steps are looked for.
     False where that is unknown: then there are no samples either.
     """
-    return _has_slow_text(pattern, _origin_texts(MAX_ORIGIN_LENGTH))
+    return bool(_has_slow_text(pattern, _origin_texts(MAX_ORIGIN_LENGTH)))
 
 
-def is_slow_on_paths(pattern: re.Pattern[str]) -> bool:
+def is_slow_on_paths(pattern: re.Pattern[str]) -> bool | None:
     """Whether a path takes ``pattern``, matched from its start, unreasonably many steps.
 
-    False where that is unknown.
+    None where that is unknown.
     """
     return _has_slow_text(pattern, _path_texts(pattern.pattern))
 
@@ -192,6 +192,7 @@ def _neighbours(host: str, owner: str) -> Iterator[tuple[str, str]]:
 
 
 _NOTHING_FOUND = "no origin was found that it matches"
+_UNREADABLE = "the check cannot read all of it, nor tell how long it takes"
 _TOO_LARGE = "it is too large"
 _TOO_SLOW = "it takes too many steps"
 
@@ -210,7 +211,7 @@ def _try(pattern: re.Pattern[str]) -> _Trial:
     try:
         origins = tuple(dict.fromkeys(_matching_origins(pattern)))
     except UnreadableError:
-        return _Trial((), _NOTHING_FOUND)
+        return _Trial((), _UNREADABLE)
     except BudgetSpentError:
         return _Trial((), _TOO_LARGE)
     except _TooSlowError:
@@ -255,17 +256,17 @@ def _is_quick(pattern: re.Pattern[str], text: str) -> bool:
         return False
 
 
-def _has_slow_text(pattern: re.Pattern[str], texts: Texts) -> bool:
-    """Whether one of ``texts`` is found to be slow."""
+def _has_slow_text(pattern: re.Pattern[str], texts: Texts) -> bool | None:
+    """Whether one of ``texts`` is found to be slow; None if the pattern cannot be judged."""
     try:
         tree = read(pattern)
     except UnreadableError:
-        return False
+        return None
     for most_repeats in _REPEATS:
         with contextlib.suppress(BudgetSpentError):
             automaton = Automaton(tree, texts.alphabet, most_repeats)
             return automaton.costly_text(texts, SLOW_STEPS) is not None
-    return False
+    return None
 
 
 _LETTERS = string.ascii_lowercase

@@ -522,7 +522,8 @@ def test_w001_missing_setting(settings: Any) -> None:
             "W001",
             "CORS_POLICIES",
             "The setting is missing, so no other origin is allowed anywhere.",
-            "Write CORS_POLICIES = {'default': {'ALLOW_ORIGINS': ['https://app.example.com']}}.",
+            "Write CORS_POLICIES = {'default': {'ALLOW_ORIGINS': ['https://app.example.com'], "
+            "'PATHS': ['/api/']}}.",
         )
     ]
 
@@ -1224,6 +1225,19 @@ def test_w013_on_paths(settings: Any) -> None:
             "'/api/'.",
         )
     ]
+
+
+@pytest.mark.parametrize("text", [r"/([a-z]+)*/(x)\2$", r"/(a)?(?:\w+)*(?(1)b|c)$"])
+def test_w011_on_paths(text: str, settings: Any) -> None:
+    """What cannot be judged is not passed over."""
+    settings.CORS_POLICIES = {"default": {"PATHS": [re.compile(text)]}}
+    [message] = check_usefulness()
+    assert (message.id, message.obj) == (
+        "django_cors_policy.W011",
+        "CORS_POLICIES['default']['PATHS'][0]",
+    )
+    assert "It may take very long for some paths." in message.msg
+    assert (message.hint or "").startswith("Write a prefix such as '/api/'.")
 
 
 def test_w007_the_last_of_many_branches(settings: Any) -> None:
