@@ -15,7 +15,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME, AdminErrorList, AdminForm
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.utils import display_for_value
+from django.contrib.admin.utils import display_for_value, flatten_fieldsets
 from django.core.exceptions import ImproperlyConfigured, PermissionDenied
 from django.db import IntegrityError, connections, models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -119,6 +119,11 @@ LIVE_AGAIN = ngettext_lazy(
 NEVER_EXPIRES = ngettext_lazy(
     "%(count)d has no expiry to extend, and was left as it is.",
     "%(count)d have no expiry to extend, and were left as they are.",
+    "count",
+)
+NOT_YOURS = ngettext_lazy(
+    "%(count)d was left as it is: you may not change it.",
+    "%(count)d were left as they are: you may not change them.",
     "count",
 )
 OVERTAKEN = gettext_lazy("Nothing was added: somebody else has just added one of these.")
@@ -355,9 +360,25 @@ class AllowedOriginAdmin(_OriginAdmin):
         """Who may move the expiry of rows."""
         return self._may_change(request, "expires_at")
 
-    def _may_change(self, request: HttpRequest, field: str) -> bool:
-        is_fixed = field in self.get_readonly_fields(request)
-        return self.has_change_permission(request) and not is_fixed
+    def _may_change(
+        self, request: HttpRequest, field: str, row: AllowedOrigin | None = None
+    ) -> bool:
+        is_fixed = field in self.get_readonly_fields(request, row)
+        return self.has_change_permission(request, row) and not is_fixed
+
+    def _lock(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], field: str
+    ) -> list[AllowedOrigin]:
+        """The rows whose ``field`` the user may change on their pages too; tells of the others."""
+        rows = list(queryset.using(_database()).select_for_update())
+        changeable = [
+            row
+            for row in rows
+            if self._may_change(request, field, row)
+            and field in flatten_fieldsets(self.get_fieldsets(request, row))
+        ]
+        self._tell(request, messages.WARNING, NOT_YOURS, len(rows) - len(changeable))
+        return changeable
 
     @admin.action(permissions=["switch"], description=gettext_lazy("Enable selected origins"))
     def enable(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
@@ -376,7 +397,7 @@ class AllowedOriginAdmin(_OriginAdmin):
     @admin.action(permissions=["extend"], description=gettext_lazy("Extend selected by 30 days"))
     def extend(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         with transaction.atomic(using=_database()):
-            rows = _locked(queryset)
+            rows = self._lock(request, queryset, "expires_at")
             expired = [row for row in rows if judge(row).state == State.EXPIRED]
             changed = [row for row in rows if _extend(row)]
             self._write(request, changed, "expires_at", _("Extended by 30 days."))
@@ -390,7 +411,7 @@ class AllowedOriginAdmin(_OriginAdmin):
     ) -> tuple[list[AllowedOrigin], int]:
         """Returns the rows that were changed, and how many were so already."""
         with transaction.atomic(using=_database()):
-            rows = _locked(queryset)
+            rows = self._lock(request, queryset, "is_enabled")
             changed = [row for row in rows if row.is_enabled != to]
             for row in changed:
                 row.is_enabled = to
@@ -640,10 +661,6 @@ def _extend(row: AllowedOrigin) -> bool:
     with contextlib.suppress(OverflowError):
         row.extend(EXTENSION)
     return row.expires_at != before
-
-
-def _locked(queryset: models.QuerySet[Any]) -> list[AllowedOrigin]:
-    return list(queryset.using(_database()).select_for_update())
 
 
 def _origins_that_read(rows: models.QuerySet[Any], text: str) -> list[str]:

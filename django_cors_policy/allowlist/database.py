@@ -6,6 +6,7 @@ import contextlib
 import contextvars
 import logging
 import threading
+import time
 from concurrent.futures import Future
 from typing import Any
 
@@ -20,8 +21,13 @@ logger = logging.getLogger("django_cors_policy")
 
 # A router that has not answered by then hangs.
 ROUTER_SECONDS = 5
+# Where it did not answer, it is asked again after so long.
+ROUTER_RETRY_SECONDS = 60
 
 _decided: str | None = None
+# Why it is not decided, and until when that is not asked again (``time.monotonic``).
+_undecided: UndecidedDatabaseError | None = None
+_undecided_until = 0.0
 # Other databases that were written to, each logged once.
 _logged: set[str] = set()
 
@@ -37,18 +43,33 @@ def allowlist_database() -> str:
     behind.) The router is asked once for the whole process, where no request has chosen a tenant:
     in a thread and a context of its own. Raises ``UndecidedDatabaseError``.
     """
-    global _decided
+    global _decided, _undecided, _undecided_until
     chosen = allowlist_settings().database
     if chosen is not None:
         return chosen
     if _decided is None:
-        _decided = _ask_router_apart()
+        if _undecided is not None and time.monotonic() < _undecided_until:
+            raise _undecided
+        try:
+            _decided = _ask_router_apart()
+        except UndecidedDatabaseError as error:
+            # A router that hangs is not waited for by each request.
+            _undecided, _undecided_until = error, time.monotonic() + ROUTER_RETRY_SECONDS
+            raise
     return _decided
 
 
-def writing_database(model: type[models.Model], **hints: Any) -> str:
-    """The alias of the database that rows are written to where ``using`` does not name one."""
-    return allowlist_settings().database or router.db_for_write(model, **hints)
+def writing_database(model: type[models.Model], instance: models.Model | None = None) -> str:
+    """The alias of the database that rows are written to where ``using`` does not name one.
+
+    An ``instance`` that was read from a database goes back to that one, unless the router says
+    otherwise: in another one, its primary key is that of another row.
+    """
+    chosen = allowlist_settings().database
+    if chosen is None:
+        hints = {} if instance is None else {"instance": instance}
+        return router.db_for_write(model, **hints)
+    return (instance._state.db if instance is not None else None) or chosen  # noqa: SLF001 -- Django documents it
 
 
 def note_write(using: str) -> bool:
@@ -105,7 +126,7 @@ def _ask_router_apart() -> str:
 
 @receiver(setting_changed)
 def _forget(*, setting: str, **kwargs: Any) -> None:
-    global _decided
+    global _decided, _undecided
     if setting in (SETTING, "DATABASES", "DATABASE_ROUTERS"):
-        _decided = None
+        _decided = _undecided = None
         _logged.clear()

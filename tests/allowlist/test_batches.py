@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.contrib.auth.models import Permission, User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.test import Client
 from django.urls import path
+from django.utils import timezone
 
 from django_cors_policy.allowlist.admin import AllowedOriginAdmin, RefusedOriginAdmin
 from django_cors_policy.allowlist.forms import AllowedOriginForm
@@ -347,3 +349,57 @@ def test_brackets_by_the_thousand_are_refused(operator: Client, count: int) -> N
     response = operator.post(ADD_MANY, many(f"https://{'(' * count}"))
     assert plan_of(response)["additions"] == []
     assert len(response.context["plan"].refused) == 1
+
+
+# --- Actions on rows -----------------------------------------------------------------------------
+
+
+def act(client: Client, action: str, *rows: AllowedOrigin) -> Any:
+    selected = [row.pk for row in rows]
+    return client.post(LIST, {"action": action, "_selected_action": selected}, follow=True)
+
+
+def only_theirs(self: Any, request: Any, obj: Any = None) -> bool:
+    return obj is None or obj.note != "not theirs"
+
+
+def fixed_on_pages(self: Any, request: Any, obj: Any = None) -> Any:
+    fixed = AllowedOriginAdmin.get_readonly_fields(self, request, obj)
+    return (*fixed, "is_enabled", "expires_at") if obj is not None else fixed
+
+
+def without_switch(self: Any, request: Any, obj: Any = None) -> Any:
+    return [(None, {"fields": ["origin", "policy"]})]
+
+
+@pytest.mark.parametrize("action", ["enable", "extend"])
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("has_change_permission", only_theirs),
+        ("get_readonly_fields", fixed_on_pages),
+        ("get_fieldsets", without_switch),
+    ],
+)
+def test_actions_change_no_more_than_the_page_of_a_row(
+    name: str, method: Any, action: str, operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProjectAdmin, name, method)
+    later = timezone.now() + timedelta(days=1)
+    row = AllowedOrigin.objects.create(
+        origin="https://a.example", is_enabled=False, expires_at=later, note="not theirs"
+    )
+    response = act(operator, action, row)
+    row.refresh_from_db()
+    assert (row.is_enabled, row.expires_at) == (False, later)
+    assert "1 was left as it is: you may not change it." in response.text
+
+
+def test_actions_change_the_rest(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ProjectAdmin, "has_change_permission", only_theirs)
+    rows = [
+        AllowedOrigin.objects.create(origin=f"https://{name}.example", is_enabled=False, note=note)
+        for name, note in (("a", "not theirs"), ("b", ""))
+    ]
+    act(operator, "enable", *rows)
+    assert list(AllowedOrigin.objects.values_list("is_enabled", flat=True)) == [False, True]

@@ -222,6 +222,23 @@ class TestChosenDatabase:
         AllowedOrigin.objects.filter(origin=EVIL).delete()
         assert not allowed(EVIL)
 
+    def test_a_row_of_another_database_stays_there(self) -> None:
+        """Its primary key is that of another row here."""
+        here = AllowedOrigin.objects.create(origin=ROW)
+        AllowedOrigin.objects.using("default").bulk_create([AllowedOrigin(pk=here.pk, origin=EVIL)])
+        there = AllowedOrigin.objects.using("default").get()
+        there.note = "seen"
+        there.full_clean()
+        there.save()
+        there.refresh_from_db()
+        assert (there.origin, there.note) == (EVIL, "seen")
+        assert allowed(ROW)
+        assert not allowed(EVIL)
+        there.delete()
+        assert not AllowedOrigin.objects.using("default").exists()
+        here.refresh_from_db()
+        assert allowed(ROW)
+
     def test_a_duplicate_is_refused_by_validation(self) -> None:
         add()
         with pytest.raises(ValidationError, match="has a row for this origin already"):
@@ -319,9 +336,17 @@ class TestRouter:
     ) -> None:
         monkeypatch.setattr(database, "ROUTER_SECONDS", 0.01)
         route(settings, HangingRouter)
+        asked: list[Any] = []
+        ask = database._ask_router_apart
+        monkeypatch.setattr(database, "_ask_router_apart", lambda: (asked.append(1), ask())[1])
         try:
-            assert not allowed(ROW)
+            for _ in range(3):
+                assert not allowed(ROW)
             assert "does not tell their database" in caplog.text
+            assert len(asked) == 1  # the others do not wait for it
+            monkeypatch.setattr(database, "_undecided_until", 0.0)
+            assert not allowed(ROW)
+            assert len(asked) == 2
         finally:
             HangingRouter.go_on.set()
 

@@ -122,3 +122,13 @@ def test_extending() -> None:
 def test_the_token_is_nobodys_business() -> None:
     AllowedOrigin.objects.create(origin="https://a.example")
     assert str(Freshness.objects.get()) == read_token("default")
+
+
+@pytest.mark.django_db
+def test_each_block_of_a_test_captures_its_own_callback(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    for number in range(3):
+        with django_capture_on_commit_callbacks(execute=True) as callbacks:
+            AllowedOrigin.objects.create(origin=f"https://a{number}.example")
+        assert len(callbacks) == 1
