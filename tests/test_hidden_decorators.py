@@ -638,7 +638,7 @@ OPEN: dict[str, Any] = {
     "decorated-object-cached": cache_page(1)(News()),
     "login": login_required(PartlyDecorated().view),
     "action-beside-a-closed-one": audit(OrdersViews.of(put="read")),
-    "many-dates": Audit([datetime.date(2000, 1, 1)] * 1000 + [datetime.date(2001, 1, 1)]),
+    "many-dates": Audit([datetime.date.fromordinal(1 + n) for n in range(60_000)]),
     "many-pairs": functools.partial(plain, table=[(1.5, float(n)) for n in range(60_000)]),
 }
 

@@ -131,12 +131,11 @@ def _holds_nothing(kind: type) -> bool:
     """Whether no object of a type can hold another: a date, a Decimal."""
     return not (
         kind.__dictoffset__
-        or hasattr(kind, "__call__")  # noqa: B004 -- asked of the type
         or issubclass(kind, tuple(container for container, _ in _CONTAINERS))
         or any(
-            type(value) is types.MemberDescriptorType
+            name == "__call__" or type(value) is types.MemberDescriptorType
             for klass in kind.__mro__
-            for value in vars(klass).values()
+            for name, value in vars(klass).items()
         )
     )
 
