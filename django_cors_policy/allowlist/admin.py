@@ -543,7 +543,7 @@ class RefusedOriginAdmin(_OriginAdmin):
         return False
 
     def has_allow_permission(self, request: HttpRequest) -> bool:
-        """Whoever may add to the allowlist, and choose the origins."""
+        """Users who may add to the allowlist and choose the origins."""
         site = self.admin_site
         return site.is_registered(AllowedOrigin) and may_add_many(
             site.get_model_admin(AllowedOrigin), request

@@ -1,4 +1,4 @@
-"""The one database that the allowlist is read from, whatever a request's tenant is."""
+"""The one database that the allowlist is read from, for all tenants."""
 
 from __future__ import annotations
 

@@ -142,7 +142,7 @@ class Recorder:
                 pause = FLUSH_SECONDS if has_worked else min(2 * pause, LONGEST_RETRY_SECONDS)
                 wake.wait(pause)
         finally:
-            # Whatever ends this thread, the next refusal starts another.
+            # However this thread ends, the next refusal starts another.
             with self._lock:
                 if self._thread is me:
                     self._thread = None

@@ -425,7 +425,7 @@ class Allowlist:
     def _ensure_thread(self) -> None:
         with self._lock:
             if self._thread is not None and not self._thread.is_alive() and self._begun:
-                self._thread = None  # whatever has ended it
+                self._thread = None  # it has ended
             if self._thread is None:
                 self._deadline = time.monotonic() + allowlist_settings().first_wait_seconds
             elif self._busy_since is None or (time.monotonic() - self._busy_since < self._patience):
@@ -462,7 +462,7 @@ class Allowlist:
                     retry *= 2
                 wake.wait(max(pause, 0.01))
         finally:
-            # Whatever ends this thread, the next request sees at once that there is none.
+            # However this thread ends, the next request sees at once that there is none.
             with self._lock, self._progress:
                 if self._thread is me:
                     self._thread = None
