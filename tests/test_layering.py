@@ -35,6 +35,7 @@ ORDER = [
     "reasons",
     "notes",
     "middleware",
+    "installed_middleware",
     "checks",
     "explain",
     "apps",

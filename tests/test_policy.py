@@ -1,4 +1,4 @@
-"""What a policy's dictionary becomes. What is refused, and in which words: test_checks."""
+"""What a policy's dictionary becomes. What is refused, and in which words: tests/checks."""
 
 from __future__ import annotations
 

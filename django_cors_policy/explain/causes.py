@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from django_cors_policy import browser, checks, fetch, reasons, sources
+from django_cors_policy import browser, fetch, reasons, sources
 from django_cors_policy.browser import Call
 from django_cors_policy.conf import DEFAULT_ALIAS, SETTING, Ruling, policy_book
 from django_cors_policy.decorators import SAME_ORIGIN
 from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.installed_middleware import CORSHEADERS, OURS, has_middleware
 from django_cors_policy.origins import Entry
 from django_cors_policy.policy import DEFAULTS, Place, Policy, parse_entry
 from django_cors_policy.sites import is_loopback
@@ -18,8 +19,10 @@ from django_cors_policy.sources import Row
 
 from .findings import Finding, Fix
 from .fixes import OMIT, call_instead, cors_origins, fixes_for, in_force, leave_out, owned, spell
-from .playback import Step, Target, find_view, play
+from .playback import Step, play
 from .rows import rows_for
+from .server import find_view
+from .target import Target
 
 
 def find_cause_in_script(call: Call, target: Target) -> Finding | None:
@@ -45,9 +48,9 @@ def find_cause(steps: Sequence[Step]) -> Finding | None:
     first, last = steps[0], steps[-1]
     redirect = next((step for step in steps if step.location is not None), None)
     is_blocked = last.failure is not None
-    if is_blocked and not checks.has_middleware():
-        text = f"{checks.MIDDLEWARE!r} is not in MIDDLEWARE, so nobody answers for CORS."
-        line = f'MIDDLEWARE = ["{checks.MIDDLEWARE}", *MIDDLEWARE]'
+    if is_blocked and not has_middleware():
+        text = f"{OURS!r} is not in MIDDLEWARE, so nobody answers for CORS."
+        line = f'MIDDLEWARE = ["{OURS}", *MIDDLEWARE]'
         return Finding("no-middleware", text, (Fix("settings", (line,)),))
     if last.response.status_code == 500:
         text = (
@@ -68,7 +71,7 @@ def find_cause(steps: Sequence[Step]) -> Finding | None:
 def find_missing_slash(step: Step) -> Finding | None:
     """What is wrong with the URL where nobody redirects to the slash at its end."""
     better = step.target.with_slash
-    if step.response.status_code != 404 or find_view(step.call, better) is None:
+    if step.response.status_code != 404 or find_view(better) is None:
         return None
     text = f"No view has the path {step.path}, and one has {step.path}/."
     return Finding("not-found", text, (call_instead(better),))
@@ -78,7 +81,7 @@ def _is_in_the_way(redirect: Step, first: Step, last: Step) -> bool:
     """Whether a call would fare better without the redirect."""
     if last.failure is None:
         return last.call.method != first.call.method
-    if not last.is_ours or last.call.origin != first.call.origin:
+    if not last.answer.is_ours or last.call.origin != first.call.origin:
         return True
     location = redirect.location
     return (
@@ -101,7 +104,7 @@ def find_redirect(step: Step) -> Finding:
         text = f"APPEND_SLASH sends {target.path} to {location.path}. "
     if step.kind == "preflight":
         text += "Browsers follow no redirect of a preflight."
-    elif not step.is_ours:
+    elif not step.answer.is_ours:
         text += "That answer comes from above the CORS middleware, and carries no CORS headers."
     elif location.origin != target.origin:
         text += "After a redirect to another origin, browsers send Origin: null."
@@ -117,9 +120,9 @@ def find_redirect(step: Step) -> Finding:
 def _refusal(step: Step) -> Finding:
     """Why the browser takes the answer for a no."""
     if _is_overruled(step):
-        text = f"{checks.CORSHEADERS_MIDDLEWARE!r} answers as well, by other rules."
-        return Finding("two-middlewares", text, (leave_out(checks.CORSHEADERS_MIDDLEWARE),))
-    ruling, failure = step.ruling, step.failure
+        text = f"{CORSHEADERS!r} answers as well, by other rules."
+        return Finding("two-middlewares", text, (leave_out(CORSHEADERS),))
+    ruling, failure = step.answer.ruling, step.failure
     if ruling is None:
         return _no_policy(step)
     policy = ruling.policy
@@ -137,7 +140,7 @@ def _refusal(step: Step) -> Finding:
 
 def _is_overruled(step: Step) -> bool:
     """Whether django-cors-headers' middleware, left in its place, makes the difference."""
-    theirs = checks.CORSHEADERS_MIDDLEWARE
+    theirs = CORSHEADERS
     return theirs in settings.MIDDLEWARE and step.without(theirs).failure != step.failure
 
 

@@ -20,10 +20,13 @@ from django_cors_policy.inspection import name_of
 from django_cors_policy.origins import split_origin
 
 from .causes import find_cause, find_cause_in_script
+from .cookies import explain_cookies
 from .findings import Finding
-from .playback import Exchange, Step, Target, find_view, play, read_target
+from .notes import find_notes
+from .playback import Exchange, Step, play
 from .rows import rows_for
-from .side_notes import find_notes, judge_cookies
+from .server import find_view
+from .target import Target, read_target
 
 # Characters; no server takes a header that is longer.
 LONGEST_CONTENT_TYPE = 8000
@@ -158,9 +161,9 @@ def _tell(
     may_send = any(step.kind == "request" for step in steps)
     may_read = last is not None and last.kind == "request" and last.failure is None
     more = find_notes(call, steps, may_read=may_read, is_allowed=cause is None, reads=reads)
-    cookies, cookie_note = judge_cookies(call, target, may_send=may_send)
-    ruling = last.ruling if last is not None else None
-    match = (last.match if last is not None else None) or find_view(call, target)
+    cookies, cookie_note = explain_cookies(call, target, may_send=may_send)
+    ruling = last.answer.ruling if last is not None else None
+    match = (last.answer.match if last is not None else None) or find_view(target)
     allowed_by, row = _find_what_allows(last)
     readable: tuple[str, ...] = ()
     if last is not None and may_read:
@@ -187,7 +190,7 @@ def _tell(
 
 
 def _tell_same_origin(call: Call, target: Target, notes: Sequence[Finding]) -> Explanation:
-    match = find_view(call, target)
+    match = find_view(target)
     return Explanation(
         call=call,
         url=target.url,
@@ -218,9 +221,9 @@ def _needs_preflight_for(call: Call) -> tuple[str, ...]:
 
 def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
     """What allows the origin, and the primary key if it is a row."""
-    if step is None or step.ruling is None or fetch.ALLOW_ORIGIN not in step.response:
+    if step is None or step.answer.ruling is None or fetch.ALLOW_ORIGIN not in step.response:
         return "", None
-    policy, origin = step.ruling.policy, step.call.origin
+    policy, origin = step.answer.ruling.policy, step.call.origin
     owner = policy.place.owner("ALLOW_ORIGINS")
     if policy.any_origin:
         return f"{owner.locate('ALLOW_ORIGINS', 0)}: '*'", None

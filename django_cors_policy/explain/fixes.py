@@ -15,7 +15,7 @@ from django_cors_policy.inspection import name_of
 from django_cors_policy.policy import DEFAULTS, LISTS, Policy, compile_policy
 
 from .findings import Fix
-from .playback import Target
+from .target import Target
 
 OMIT = 'credentials: "omit"'
 # A longer list, or one with patterns in it, is not written out again.

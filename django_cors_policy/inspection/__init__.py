@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from .bypasses import Bypass, find_bypasses
+from .hidden import Found
 from .names import name_of
 from .routes import Route, walk_urls
-from .views import AnyView, Bypass, Found, ViewInspection
+from .views import AnyView, ViewInspection
 
-__all__ = ["AnyView", "Bypass", "Found", "Route", "ViewInspection", "name_of", "walk_urls"]
+__all__ = [
+    "AnyView",
+    "Bypass",
+    "Found",
+    "Route",
+    "ViewInspection",
+    "find_bypasses",
+    "name_of",
+    "walk_urls",
+]
