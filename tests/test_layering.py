@@ -35,7 +35,7 @@ ORDER = [
     "reasons",
     "notes",
     "middleware",
-    "installed_middleware",
+    "middleware_list",
     "checks",
     "explain",
     "apps",

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.checks import CheckMessage, Tags, Warning, register
 
 from django_cors_policy import fetch
-from django_cors_policy.installed_middleware import CSRF, csrf_header, has_middleware
+from django_cors_policy.middleware_list import CSRF, csrf_header, has_middleware
 from django_cors_policy.policy import Place, Policy
 
 from .all_policies import all_policies, is_written_in, policies_and_rehearsals

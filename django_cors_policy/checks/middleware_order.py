@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 
-from django_cors_policy.installed_middleware import (
+from django_cors_policy.middleware_list import (
     CORSHEADERS,
     OURS,
     find_misplaced,

@@ -11,7 +11,7 @@ from django_cors_policy.browser import Call
 from django_cors_policy.conf import DEFAULT_ALIAS, SETTING, Ruling, policy_book
 from django_cors_policy.decorators import SAME_ORIGIN
 from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.installed_middleware import CORSHEADERS, OURS, has_middleware
+from django_cors_policy.middleware_list import CORSHEADERS, OURS, has_middleware
 from django_cors_policy.origins import Entry
 from django_cors_policy.policy import DEFAULTS, Place, Policy, parse_entry
 from django_cors_policy.sites import is_loopback

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 
 from django_cors_policy.browser import Call
-from django_cors_policy.installed_middleware import CSRF, has_middleware
+from django_cors_policy.middleware_list import CSRF, has_middleware
 from django_cors_policy.origins import split_origin
 from django_cors_policy.sites import is_loopback, registrable_domain
 

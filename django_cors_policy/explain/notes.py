@@ -12,7 +12,7 @@ from django.utils.http import is_same_domain
 from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call
 from django_cors_policy.inspection import name_of
-from django_cors_policy.installed_middleware import (
+from django_cors_policy.middleware_list import (
     CORSHEADERS,
     CSRF,
     OURS,

@@ -36,7 +36,8 @@ from django.utils.module_loading import import_string
 
 from django_cors_policy.conf import Ruling, policy_book
 from django_cors_policy.inspection import ViewInspection
-from django_cors_policy.installed_middleware import (
+from django_cors_policy.middleware import wrap
+from django_cors_policy.middleware_list import (
     COMMON,
     CORSHEADERS,
     LOCALE,
@@ -45,7 +46,6 @@ from django_cors_policy.installed_middleware import (
     has_middleware,
     is_middleware,
 )
-from django_cors_policy.middleware import wrap
 from django_cors_policy.origins import DEFAULT_PORTS
 from django_cors_policy.refusals import Audience
 from django_cors_policy.resolution import language_of, rule_actual, rule_preflight

@@ -1,4 +1,4 @@
-"""Which middleware the project has, and what stands before ours that belongs behind it."""
+"""What ``MIDDLEWARE`` names, and what stands before ours that belongs behind it."""
 
 from __future__ import annotations
 
