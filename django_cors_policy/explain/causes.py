@@ -18,7 +18,16 @@ from django_cors_policy.sites import is_loopback
 from django_cors_policy.sources import Row
 
 from .findings import Finding, Fix
-from .fixes import OMIT, call_instead, cors_origins, fixes_for, in_force, leave_out, owned, spell
+from .fixes import (
+    as_python,
+    call_instead,
+    edit_rows,
+    fixes_for,
+    fixes_that_add,
+    omit_credentials,
+    place_of,
+    remove_middleware,
+)
 from .playback import Step, play
 from .rows import rows_for
 from .server import find_view
@@ -121,7 +130,7 @@ def _refusal(step: Step) -> Finding:
     """Why the browser takes the answer for a no."""
     if _is_overruled(step):
         text = f"{CORSHEADERS!r} answers as well, by other rules."
-        return Finding("two-middlewares", text, (leave_out(CORSHEADERS),))
+        return Finding("two-middlewares", text, (remove_middleware(CORSHEADERS),))
     ruling, failure = step.answer.ruling, step.failure
     if ruling is None:
         return _no_policy(step)
@@ -157,9 +166,8 @@ def _no_policy(step: Step) -> Finding:
         text += f"there is no {DEFAULT_ALIAS!r}, and "
         text += f"none of {', '.join(map(repr, named))} names it." if named else "nobody names it."
     if default is not None:
-        change = {"PATHS": [*(default.config["PATHS"]), step.path]}
-        return Finding("no-policy", text, fixes_for(default, change))
-    value = f'{{"ALLOW_ORIGINS": {spell([step.call.origin])}}}'
+        return Finding("no-policy", text, fixes_that_add(default, "PATHS", step.path))
+    value = f'{{"ALLOW_ORIGINS": {as_python([step.call.origin])}}}'
     line = f'{SETTING}["{DEFAULT_ALIAS}"] = {value}'
     if not hasattr(settings, SETTING):
         line = f'{SETTING} = {{"{DEFAULT_ALIAS}": {value}}}'
@@ -173,33 +181,31 @@ def _wildcard_with_credentials(policy: Policy, call: Call) -> Finding:
         "has to name every origin that is to be allowed."
     )
     change = {"ALLOW_ORIGINS": [call.origin], "ALLOW_CREDENTIALS": True}
-    fixes = (Fix("script", (OMIT,)), *fixes_for(policy, change))
+    fixes = (omit_credentials(), *fixes_for(policy, change))
     return Finding("wildcard-with-credentials", text, fixes)
 
 
 def _credentials(policy: Policy, call: Call) -> Finding:
-    omit = Fix("script", (OMIT,))
     if not policy.allow_credentials:
-        place = policy.place.owner("ALLOW_CREDENTIALS").locate("ALLOW_CREDENTIALS")
+        place = place_of(policy, "ALLOW_CREDENTIALS")
         text = f"The script asks with credentials, and {place} is False."
         fixes = fixes_for(policy, {"ALLOW_CREDENTIALS": True})
-        return Finding("credentials", text, (*fixes, omit))
+        return Finding("credentials", text, (*fixes, omit_credentials()))
     row = next((row for row in rows_for(policy, call.origin) if row.allows and row.is_live), None)
     if row is not None:
         text = f"The script asks with credentials, and row {row.key} allows none."
-        line = cors_origins("add", row.entry, policy, "--credentials", "--update")
-        return Finding("row-credentials", text, (Fix("shell", (line,)),), row.key)
+        fix = edit_rows(policy, row.entry, ("add", "--credentials", "--update"))
+        return Finding("row-credentials", text, (fix,), row.key)
     text = "The script asks with credentials, and they are never granted to 'null'."
-    return Finding("null", text, (omit,))
+    return Finding("null", text, (omit_credentials(),))
 
 
 def _method(policy: Policy, call: Call) -> Finding:
     if (finding := find_method_case(call)) is not None:
         return finding
     key = "ALLOW_METHODS"
-    text = f"The method {call.method} is not in {owned(policy, key)}."
-    change = {key: [*in_force(policy, key), call.method]}
-    return Finding("method", text, fixes_for(policy, change))
+    text = f"The method {call.method} is not in {place_of(policy, key)}."
+    return Finding("method", text, fixes_that_add(policy, key, call.method))
 
 
 def find_method_case(call: Call) -> Finding | None:
@@ -215,19 +221,17 @@ def find_method_case(call: Call) -> Finding | None:
 
 def _headers(policy: Policy, call: Call) -> Finding:
     key = "ALLOW_HEADERS"
-    place = owned(policy, key)
+    place = place_of(policy, key)
     if fetch.WILDCARD in policy.allow_headers:
         text = f"{place} is ['*'], but so many headers are not echoed beside credentials."
         return Finding("header", text)
     missing = [name for name in call.asked_headers if name not in policy.allow_headers]
     names = " and ".join(map(repr, missing))
-    text = f"The header {names} is not in {place}"
-    if len(missing) > 1:
-        text = f"The headers {names} are not in {place}"
+    subject, verb = ("header", "is") if len(missing) == 1 else ("headers", "are")
+    text = f"The {subject} {names} {verb} not in {place}"
     if key in policy.config and set(missing) & set(DEFAULTS[key]):
         text += ", which takes the place of the default list"
-    change = {key: [*in_force(policy, key), *missing]}
-    return Finding("header", f"{text}.", fixes_for(policy, change))
+    return Finding("header", f"{text}.", fixes_that_add(policy, key, *missing))
 
 
 def _origin(ruling: Ruling, step: Step) -> Finding:
@@ -245,11 +249,10 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
         text = f"The origin is not allowed: row {dead.key}, {dead.entry!r}, does not count: "
         fix = _revive(dead, policy, origin)
         return Finding("row", f"{text}{dead.state}.", (fix,), dead.key)
-    change = {"ALLOW_ORIGINS": [*in_force(policy, "ALLOW_ORIGINS"), origin]}
-    fixes = fixes_for(policy, change)
+    fixes = fixes_that_add(policy, "ALLOW_ORIGINS", origin)
     takes_rows = policy.rows_alias is not None and sources.source is not None
     if takes_rows and origin != fetch.NULL and all(fix.where == "settings" for fix in fixes):
-        fixes = (*fixes, Fix("shell", (cors_origins("add", origin, policy),)))
+        fixes = (*fixes, edit_rows(policy, origin, ("add",)))
     code = "null" if origin == fetch.NULL else "origin"
     why, row = _why_refused(ruling, rows, step)
     return Finding(code, f"The origin {origin!r} is not allowed: {why}.", fixes, row)
@@ -282,21 +285,19 @@ def _why_refused(ruling: Ruling, rows: Sequence[Row], step: Step) -> tuple[str, 
             return f"row {row.key} is {row.entry!r}, {difference}", row.key
     why = reasons.why_refused(policy, origin)
     if policy.allow_origin_func is not None:
-        why += f", and {owned(policy, 'ALLOW_ORIGIN_FUNC')} did not allow it"
+        why += f", and {place_of(policy, 'ALLOW_ORIGIN_FUNC')} did not allow it"
     return why, None
 
 
 def _revive(row: Row, policy: Policy, origin: str) -> Fix:
     """What makes a row count again, for ``origin`` alone."""
     if row.entry != origin:
-        return Fix("shell", (cors_origins("add", origin, policy),))
+        return edit_rows(policy, origin, ("add",))
     if row.code == "expired":
-        line = cors_origins("add", origin, policy, "--expires", "never", "--update")
-        return Fix("shell", (line,))
+        return edit_rows(policy, origin, ("add", "--expires", "never", "--update"))
     if row.code == "disabled":
-        lines = [cors_origins(what, origin, policy) for what in ("remove", "add")]
-        return Fix("shell", tuple(lines))
-    return Fix("shell", (cors_origins("add", origin, policy, "--no-credentials", "--update"),))
+        return edit_rows(policy, origin, ("remove",), ("add",))
+    return edit_rows(policy, origin, ("add", "--no-credentials", "--update"))
 
 
 def _read(text: str) -> Entry | None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.urls import ResolverMatch
+
 from django_cors_policy import browser, fetch, reasons
 from django_cors_policy.browser import Call
 from django_cors_policy.conf import policy_book
@@ -22,6 +24,7 @@ from django_cors_policy.origins import split_origin
 from .causes import find_cause, find_cause_in_script
 from .cookies import explain_cookies
 from .findings import Finding
+from .fixes import place_of
 from .notes import find_notes
 from .playback import Exchange, Step, play
 from .rows import rows_for
@@ -32,7 +35,7 @@ from .target import Target, read_target
 LONGEST_CONTENT_TYPE = 8000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """What becomes of a call, and why.
 
@@ -53,17 +56,17 @@ class Explanation:
     url: str
     path: str
     view: str
-    policy: str
-    because_of: str
-    preflight_needed_for: tuple[str, ...]
-    allowed_by: str
-    row: int | None
-    exchanges: tuple[Exchange, ...]
+    policy: str = ""
+    because_of: str = ""
+    preflight_needed_for: tuple[str, ...] = ()
+    allowed_by: str = ""
+    row: int | None = None
+    exchanges: tuple[Exchange, ...] = ()
     may_send: bool
     may_read: bool
     readable_headers: tuple[str, ...]
     cookies: str
-    causes: tuple[Finding, ...]
+    causes: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
 
     @property
@@ -118,12 +121,22 @@ def explain(
     if not target.is_guessed and target.origin == page:
         text = "The page and the URL have one origin, so CORS is not asked."
         notes.append(Finding("same-origin", text))
-        return _tell_same_origin(call, target, notes)
+        return Explanation(
+            call=call,
+            url=target.url,
+            path=target.path,
+            view=_name_view(find_view(target)),
+            may_send=True,
+            may_read=True,
+            readable_headers=(fetch.WILDCARD,),
+            cookies="Cookies travel: the page and this server are one origin.",
+            notes=tuple(notes),
+        )
     cause = find_cause_in_script(call, target)
     steps = list(play(call, target)) if cause is None else []
     if steps:
         cause = find_cause(steps)
-    return _tell(call, target, steps, cause, notes, reads)
+    return _put_together(call, target, steps, cause, notes, reads)
 
 
 def _read_origin(text: str) -> str:
@@ -149,7 +162,7 @@ def _read_call(
     return call
 
 
-def _tell(
+def _put_together(
     call: Call,
     target: Target,
     steps: Sequence[Step],
@@ -173,7 +186,7 @@ def _tell(
         call=call,
         url=target.url,
         path=last.path if last is not None else target.path,
-        view=name_of(match.func) if match is not None else "",
+        view=_name_view(match),
         policy=ruling.policy.alias if ruling is not None else "",
         because_of=ruling.reason if ruling is not None else "",
         preflight_needed_for=_needs_preflight_for(call),
@@ -189,26 +202,8 @@ def _tell(
     )
 
 
-def _tell_same_origin(call: Call, target: Target, notes: Sequence[Finding]) -> Explanation:
-    match = find_view(target)
-    return Explanation(
-        call=call,
-        url=target.url,
-        path=target.path,
-        view=name_of(match.func) if match is not None else "",
-        policy="",
-        because_of="",
-        preflight_needed_for=(),
-        allowed_by="",
-        row=None,
-        exchanges=(),
-        may_send=True,
-        may_read=True,
-        readable_headers=(fetch.WILDCARD,),
-        cookies="Cookies travel: the page and this server are one origin.",
-        causes=(),
-        notes=tuple(notes),
-    )
+def _name_view(match: ResolverMatch | None) -> str:
+    return name_of(match.func) if match is not None else ""
 
 
 def _needs_preflight_for(call: Call) -> tuple[str, ...]:
@@ -235,5 +230,5 @@ def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
         if row.allows and row.is_live:
             return f"row {row.key} of the allowlist: {row.entry!r}", row.key
     if policy.allow_origin_func is not None:
-        return policy.place.owner("ALLOW_ORIGIN_FUNC").locate("ALLOW_ORIGIN_FUNC"), None
+        return place_of(policy, "ALLOW_ORIGIN_FUNC"), None
     return "", None

@@ -25,7 +25,7 @@ from django_cors_policy.sources import UnreadableRows
 from .causes import find_method_case, find_missing_slash, find_redirect
 from .cookies import SAFE_METHODS
 from .findings import Finding, Fix
-from .fixes import fixes_for, in_force, leave_out, owned, spell
+from .fixes import as_python, fixes_that_add, place_of, remove_middleware
 from .playback import Step
 from .rows import read_rows
 
@@ -54,7 +54,7 @@ def _about_answer(steps: Sequence[Step], *, is_allowed: bool) -> Iterator[Findin
         yield from (find_redirect(step) for step in steps if step.location is not None)
     target = last.target
     if not target.is_guessed and not validate_host(target.host, _allowed_hosts()):
-        line = f"ALLOWED_HOSTS = [*ALLOWED_HOSTS, {spell(target.host)}]"
+        line = f"ALLOWED_HOSTS = [*ALLOWED_HOSTS, {as_python(target.host)}]"
         text = (
             f"{target.host!r} is not in ALLOWED_HOSTS. Unless a proxy puts another name in its "
             "place, Django answers 400."
@@ -98,7 +98,7 @@ def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
             f"Django's CSRF protection answers 403 to a {call.method} from {call.origin}: it is "
             "not in CSRF_TRUSTED_ORIGINS."
         )
-        line = f"CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, {spell(call.origin)}]"
+        line = f"CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, {as_python(call.origin)}]"
         fixes = () if call.origin == fetch.NULL else (Fix("settings", (line,)),)
         yield Finding("csrf", text, fixes)
     header = csrf_header()
@@ -140,10 +140,9 @@ def _about_reading(step: Step, reads: Iterable[str]) -> Iterator[Finding]:
     policy, key = step.answer.ruling.policy, "EXPOSE_HEADERS"
     text = (
         f"The script does not see the response header {' nor '.join(map(repr, missing))}: it is "
-        f"not in {owned(policy, key)}."
+        f"not in {place_of(policy, key)}."
     )
-    change = {key: [*in_force(policy, key), *missing]}
-    yield Finding("expose", text, fixes_for(policy, change))
+    yield Finding("expose", text, fixes_that_add(policy, key, *missing))
 
 
 def _about_rows(step: Step) -> Iterator[Finding]:
@@ -163,7 +162,7 @@ def _about_middleware(steps: Sequence[Step]) -> Iterator[Finding]:
     theirs = CORSHEADERS
     if theirs in settings.MIDDLEWARE and has_middleware():
         text = f"{theirs!r} stands in MIDDLEWARE as well, and answers by other rules."
-        yield Finding("two-middlewares", text, (leave_out(theirs),))
+        yield Finding("two-middlewares", text, (remove_middleware(theirs),))
     misplaced = [f"MIDDLEWARE[{index}]" for index, _ in find_misplaced()]
     if misplaced:
         places = ", ".join(misplaced)

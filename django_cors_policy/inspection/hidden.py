@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -139,35 +139,28 @@ def marks_carried_by(held: Any, besides: type | None = None) -> frozenset[Mark]:
         is_own = besides is not None and held in besides.__mro__
         return NO_MARKS if is_own else marks_of_class(held)
     marks = marks_on(held)
-    if type(held) is types.MethodType:
-        return marks | _marks_of_method(class_of(held) or object, held.__func__)
-    if (view_class := class_shown_by(held)) is not None:
-        return marks | marks_of_class(view_class, actions_of(held))
+    is_method = type(held) is types.MethodType
+    view_class = class_shown_by(held)
+    if view_class is not None and not is_method:
+        actions = actions_of(held).values()
+        return marks | marks_of_class(view_class, {"dispatch", *actions} if actions else None)
     if type(held) in FUNCTIONS or is_partial(held):
         return marks
-    return marks | _marks_of_method(type(held), type(held).__call__)
-
-
-def _marks_of_method(owner: type, function: Any) -> frozenset[Mark]:
-    """The marks on a class, its parents, and its method of that name."""
+    function = held.__func__ if is_method else type(held).__call__
     name = function.__name__ if type(function) is types.FunctionType else ""
-    return NO_MARKS.union(
-        *(marks_on(klass) | marks_on(vars(klass).get(name)) for klass in owner.__mro__)
-    )
+    return marks | marks_of_class(class_of(held) or object, {name})
 
 
-def marks_of_class(view_class: type, actions: Mapping[str, str] | None = None) -> frozenset[Mark]:
-    """The marks on a class, its parents, and the methods of all, or those for ``actions`` alone."""
-    names = {"dispatch", *actions.values()} if actions else None
-    return NO_MARKS.union(
-        *(
-            marks_on(value)
-            for klass in view_class.__mro__
-            if klass is not object
-            for name, value in (("dispatch", klass), *list(vars(klass).items()))
-            if (names is None or name in names) and type(value) not in _NEVER_MARKED
-        )
+def marks_of_class(view_class: type, names: Container[str] | None = None) -> frozenset[Mark]:
+    """The marks on a class, its parents, and the methods of all, or those in ``names`` alone."""
+    parents = [klass for klass in view_class.__mro__ if klass is not object]
+    members = (
+        value
+        for klass in parents
+        for name, value in list(vars(klass).items())
+        if (names is None or name in names) and type(value) not in _NEVER_MARKED
     )
+    return NO_MARKS.union(*map(marks_on, (*parents, *members)))
 
 
 _NEVER_MARKED = (str, int, float, bool, tuple, list, dict, type(None))
