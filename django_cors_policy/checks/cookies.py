@@ -11,9 +11,9 @@ from django_cors_policy import fetch
 from django_cors_policy.policy import Policy
 from django_cors_policy.sites import is_loopback, registrable_domain
 
-from .all_policies import all_policies
 from .messages import warning
 from .origins import samples_of
+from .policies import all_policies
 
 _FINE = (
     "If that origin and this server are one site (same scheme, same registrable name), all is "

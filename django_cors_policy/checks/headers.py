@@ -11,8 +11,8 @@ from django_cors_policy import fetch
 from django_cors_policy.middleware_list import CSRF, csrf_header, has_middleware
 from django_cors_policy.policy import Place, Policy
 
-from .all_policies import all_policies, is_written_in, policies_and_rehearsals
 from .messages import warning
+from .policies import all_policies, is_written_in, policies_and_rehearsals
 
 
 @register(Tags.security)

@@ -15,8 +15,8 @@ from django_cors_policy.origins import Entry, OriginPattern
 from django_cors_policy.policy import Place, Policy
 from django_cors_policy.sites import is_loopback
 
-from .all_policies import all_policies, is_written_in, policies_and_rehearsals
 from .messages import warning
+from .policies import all_policies, is_written_in, policies_and_rehearsals
 
 
 @register(Tags.security)

@@ -1,18 +1,20 @@
-"""E001 to E017 and W012: policies that do not compile, and those that govern nothing."""
+"""E001 to E017 and W012, and the policies that the other checks look at."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 
-from django_cors_policy.conf import DEFAULT_ALIAS, policy_book
+from django_cors_policy.conf import DEFAULT_ALIAS, PolicyBook, policy_book
+from django_cors_policy.decorators import DecoratorPlace
 from django_cors_policy.exceptions import PolicyErrors
-from django_cors_policy.policy import Place
-from django_cors_policy.resolution import declarations
+from django_cors_policy.policy import Place, Policy
+from django_cors_policy.resolution import declarations, derive_policy
 
-from .all_policies import compiled_book
 from .messages import as_message, warning
 
 
@@ -45,3 +47,38 @@ def check_idle_policies(**kwargs: Any) -> list[CheckMessage]:
                 hint += f" The policy for all other paths is called {DEFAULT_ALIAS!r}."
             messages.append(warning("W012", str(Place(alias)), text, hint))
     return messages
+
+
+def compiled_book() -> PolicyBook | None:
+    """The policies, or None where they do not compile: then the errors come first."""
+    try:
+        return policy_book()
+    except PolicyErrors:
+        return None
+
+
+def all_policies() -> Iterator[tuple[Place, Policy]]:
+    """Every policy of settings and of decorators, with its place."""
+    book = compiled_book()
+    if book is None:
+        return
+    for alias, policy in book.policies.items():
+        yield Place(alias), policy
+    for found in declarations() if hasattr(settings, "ROOT_URLCONF") else ():
+        declaration = found.declaration
+        if declaration.overrides and not found.is_hidden:
+            with contextlib.suppress(PolicyErrors):  # check_views has said it
+                place = DecoratorPlace(declaration.alias, declaration.name, found.on)
+                yield place, derive_policy(book, declaration, found.on)
+
+
+def policies_and_rehearsals() -> Iterator[tuple[Place, Policy]]:
+    for place, policy in all_policies():
+        yield place, policy
+        if policy.rehearsal is not None:
+            yield policy.rehearsal.place, policy.rehearsal
+
+
+def is_written_in(policy: Policy, key: str) -> bool:
+    """Whether ``key`` is written in this policy, not in another one that it takes over."""
+    return key in policy.config and policy.place.owner(key) is policy.place

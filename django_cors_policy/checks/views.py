@@ -17,8 +17,8 @@ from django_cors_policy.inspection import Bypass, Route, find_bypasses
 from django_cors_policy.policy import Policy
 from django_cors_policy.resolution import declarations, derive_policy, inspected_routes, rule_view
 
-from .all_policies import compiled_book
 from .messages import as_message, warning
+from .policies import compiled_book
 
 
 @register(Tags.urls)
