@@ -7,19 +7,8 @@ from typing import Any
 import pytest
 from django.middleware.common import CommonMiddleware
 
-from django_cors_policy.checks import (
-    check_middleware,
-)
-from tests.checks.common import (
-    AUTH,
-    COMMON,
-    CSRF,
-    FETCH_FROM_CACHE,
-    OURS,
-    SECURITY,
-    SESSION,
-    ids,
-)
+from django_cors_policy.checks import check_middleware
+from tests.checks.common import AUTH, COMMON, CSRF, FETCH_FROM_CACHE, OURS, SECURITY, SESSION, ids
 
 
 def own_middleware(get_response: Any) -> Any:

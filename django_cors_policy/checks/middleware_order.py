@@ -7,12 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 
-from django_cors_policy.middleware_list import (
-    CORSHEADERS,
-    OURS,
-    find_misplaced,
-    is_middleware,
-)
+from django_cors_policy.middleware_list import CORSHEADERS, OURS, find_misplaced, is_middleware
 
 from .messages import warning
 

@@ -8,16 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from django_cors_policy.checks import (
-    check_cookies,
-)
+from django_cors_policy.checks import check_cookies
 
-from .common import (
-    CREDENTIALS,
-    GOOD,
-    ids,
-    warning,
-)
+from .common import CREDENTIALS, GOOD, ids, warning
 
 FINE = (
     "If that origin and this server are one site (same scheme, same registrable name), all is "

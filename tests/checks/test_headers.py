@@ -8,19 +8,9 @@ import pytest
 from django.middleware.csrf import CsrfViewMiddleware
 from django.test import Client
 
-from django_cors_policy.checks import (
-    check_headers,
-)
+from django_cors_policy.checks import check_headers
 
-from .common import (
-    COMMON,
-    CREDENTIALS,
-    CSRF,
-    OURS,
-    ids,
-    warning,
-    warnings_about,
-)
+from .common import COMMON, CREDENTIALS, CSRF, OURS, ids, warning, warnings_about
 
 WITHOUT_TOKEN = {"ALLOW_ORIGINS": ["https://app.example.com"], "ALLOW_HEADERS": [], **CREDENTIALS}
 

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from django_cors_policy.checks import (
-    check_middleware,
-)
+from django_cors_policy.checks import check_middleware
 
 from .common import (
     COMMON,

@@ -11,20 +11,11 @@ import pytest
 from django.core import checks
 from django.urls import path
 
-from django_cors_policy.checks import (
-    check_local_origins,
-    check_origins,
-)
+from django_cors_policy.checks import check_local_origins, check_origins
 from django_cors_policy.decorators import cors_policy
 from tests.views import hello
 
-from .common import (
-    CREDENTIALS,
-    GOOD,
-    ids,
-    warning,
-    warnings_about,
-)
+from .common import CREDENTIALS, GOOD, ids, warning, warnings_about
 
 
 def test_w007_neighbour(settings: Any) -> None:

@@ -6,14 +6,9 @@ from typing import Any
 
 import pytest
 
-from django_cors_policy.checks import (
-    check_policies,
-    check_setup,
-)
+from django_cors_policy.checks import check_policies, check_setup
 
-from .common import (
-    warning,
-)
+from .common import warning
 
 
 def test_w001_missing_setting(settings: Any) -> None:
