@@ -1,8 +1,8 @@
 """The system checks: everything that is wrong with the configuration, and what probably is.
 
-Errors come from compiling policies (``E001`` to ``E017``) and from decorators (``E019``, ``E020``);
-warnings find the mistakes around them. Every id is documented in ``docs/checks.rst`` and never
-reused. To import this package registers the checks.
+Each module says which ids it has. Errors come from compiling policies and from decorators; warnings
+find the mistakes around them. Every id is documented in ``docs/checks.rst`` and never reused.
+Importing this package registers the checks.
 """
 
 from __future__ import annotations

@@ -191,7 +191,8 @@ def _credentials(policy: Policy, call: Call) -> Finding:
         text = f"The script asks with credentials, and {place} is False."
         fixes = fixes_for(policy, {"ALLOW_CREDENTIALS": True})
         return Finding("credentials", text, (*fixes, omit_credentials()))
-    row = next((row for row in rows_for(policy, call.origin) if row.allows and row.is_live), None)
+    rows = rows_for(policy, call.origin) or ()
+    row = next((row for row in rows if row.allows and row.is_live), None)
     if row is not None:
         text = f"The script asks with credentials, and row {row.key} allows none."
         fix = edit_rows(policy, row.entry, ("add", "--credentials", "--update"))
@@ -243,7 +244,7 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
     if policy.alias == SAME_ORIGIN:
         text = f"{ruling.reason} keeps other origins out."
         return Finding("same-origin-only", text, (Fix("decorator", ("@cors_policy",)),))
-    rows = rows_for(policy, origin)
+    rows = rows_for(policy, origin) or ()
     dead = next((row for row in rows if row.allows and not row.is_live), None)
     if dead is not None:
         text = f"The origin is not allowed: row {dead.key}, {dead.entry!r}, does not count: "

@@ -226,7 +226,7 @@ def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
     if entry is not None:
         index = list(map(str, policy.origins)).index(str(entry))
         return f"{owner.locate('ALLOW_ORIGINS', index)}: {reasons.spell(entry)!r}", None
-    for row in rows_for(policy, origin):
+    for row in rows_for(policy, origin) or ():
         if row.allows and row.is_live:
             return f"row {row.key} of the allowlist: {row.entry!r}", row.key
     if policy.allow_origin_func is not None:

@@ -20,14 +20,13 @@ from django_cors_policy.middleware_list import (
     find_misplaced,
     has_middleware,
 )
-from django_cors_policy.sources import UnreadableRows
 
 from .causes import find_method_case, find_missing_slash, find_redirect
 from .cookies import SAFE_METHODS
 from .findings import Finding, Fix
 from .fixes import as_python, fixes_that_add, place_of, remove_middleware
 from .playback import Step
-from .rows import read_rows
+from .rows import rows_for
 
 
 def find_notes(
@@ -146,11 +145,8 @@ def _about_reading(step: Step, reads: Iterable[str]) -> Iterator[Finding]:
 
 
 def _about_rows(step: Step) -> Iterator[Finding]:
-    if step.answer.ruling is None:
-        return
-    try:
-        read_rows(step.answer.ruling.policy, step.call.origin)
-    except UnreadableRows:
+    ruling = step.answer.ruling
+    if ruling is not None and rows_for(ruling.policy, step.call.origin) is None:
         text = (
             "The allowlist's rows cannot be read from the database, so they are left out here. Run "
             "migrate if you have not; the log of the server has the error."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django_cors_policy.decorators import Declaration, marks_on
 
 from .calls import find_called_methods
-from .hidden import find_in, marks_of_class
+from .hidden import find_outermost, marks_of_class
 from .holding import look_up
 from .names import name_of
 from .views import ViewInspection, find_on_class, find_on_handler, mro_of
@@ -61,7 +61,7 @@ def _find_calling(view: ViewInspection, view_class: type) -> Iterator[Bypass]:
         if marks_on(look_up(view_class, handler)):
             continue
         for called in find_called_methods(view_class, handler):
-            found = find_in(marks_on(look_up(view_class, called)), f"{name}.{called}")
+            found = find_outermost(marks_on(look_up(view_class, called)), f"{name}.{called}")
             if found is not None:
                 by = f"{name}.{handler}"
                 yield Bypass(method, by, found.declaration, found.on, is_call=True)

@@ -59,7 +59,7 @@ class Found:
 UNKNOWN = Declaration(SAME_ORIGIN, "Some decorator")
 
 
-def find_in(marks: Iterable[Mark], name: str) -> Found | None:
+def find_outermost(marks: Iterable[Mark], name: str) -> Found | None:
     """The outermost of ``marks``, which are on what is called ``name``."""
     outermost = max(marks, key=lambda mark: mark.order, default=None)
     return Found(outermost.declaration, name) if outermost is not None else None
@@ -82,7 +82,7 @@ def find_through(
     """
     levels = list(levels_of(view))
     for level, below in zip(levels, [*levels[1:], None], strict=True):
-        if found := find_in(marks_on(level) - marks_on(below) - inherited, name):
+        if found := find_outermost(marks_on(level) - marks_on(below) - inherited, name):
             return found
         if below is None and not may_hold:
             return None
@@ -107,7 +107,7 @@ def _find_hidden(
             marks = marks_carried_by(held, view_class) - shown
             if shown_class is not None and shown_class is view_class:
                 marks -= visible
-            if found := find_in(marks, name_of(held)):
+            if found := find_outermost(marks, name_of(held)):
                 return replace(found, better=_write_better(found.declaration, view, held))
     except TooMuchError:
         return Found(UNKNOWN, name_of(view))

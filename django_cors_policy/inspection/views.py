@@ -22,7 +22,7 @@ from .frameworks import (
     method_names,
     ninja_operations,
 )
-from .hidden import NO_MARKS, Found, find_in, find_through, marks_carried_by
+from .hidden import NO_MARKS, Found, find_outermost, find_through, marks_carried_by
 from .holding import TooMuchError, levels_of, look_up, walk_held
 from .names import class_of, name_of
 
@@ -177,7 +177,7 @@ class ViewInspection:
             if value is not None and not marks_on(value) & _inherited_marks(parents, handler):
                 is_overridden = True
         if self._is_method:  # a function that was put on the object
-            return find_in(marks_on(self._inner), name_of(self._inner))
+            return find_outermost(marks_on(self._inner), name_of(self._inner))
         return None
 
     def _find_on_operation(self, method: str) -> Found | None:
@@ -189,7 +189,11 @@ class ViewInspection:
             name = name_of(function)
             run = operation.get("run")
             around = marks_above(function) | (marks_on(run) - marks_on(_below(run)))
-            return find_in(around, name) or find_through(run, name) or find_through(function, name)
+            return (
+                find_outermost(around, name)
+                or find_through(run, name)
+                or find_through(function, name)
+            )
         return None
 
     def _name_around(self) -> str:
@@ -223,7 +227,7 @@ def find_on_class(klass: type, parents: Iterable[type]) -> Found | None:
     """What ``klass`` says about itself, by a decorator on the class or on ``dispatch``."""
     dispatch = vars(klass).get("dispatch")
     inherited = _inherited_marks(parents, "dispatch")
-    if found := find_in(marks_on(klass) | (marks_on(dispatch) - inherited), name_of(klass)):
+    if found := find_outermost(marks_on(klass) | (marks_on(dispatch) - inherited), name_of(klass)):
         return found
     if dispatch is None:
         return None
