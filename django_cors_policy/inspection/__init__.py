@@ -1,8 +1,9 @@
 """What decorators have written on views, read from the views and from the URLconf.
 
 ``views`` finds the decorator of each HTTP method, ``frameworks`` knows how Django, REST framework
-and Django Ninja make views. ``hidden`` finds decorators that another function hides, by ``holding``;
-``bypasses`` and ``calls`` find methods that a decorator nearby does not govern.
+and Django Ninja make views. ``hidden`` finds decorators that another function hides, with the
+search of ``holding``. ``bypasses`` and ``calls`` find methods that a decorator nearby does not
+govern.
 """
 
 from __future__ import annotations
