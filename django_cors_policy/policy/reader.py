@@ -17,10 +17,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from . import fetch, patterns
-from .exceptions import PolicyError, PolicyErrors
-from .origins import Entry, OriginMatcher, OriginPattern, parse_origin, split_origin
-from .sites import covers_public_suffix
+from django_cors_policy import fetch, patterns
+from django_cors_policy.exceptions import PolicyError, PolicyErrors
+from django_cors_policy.origins import (
+    Entry,
+    OriginMatcher,
+    OriginPattern,
+    parse_origin,
+    split_origin,
+)
+from django_cors_policy.sites import covers_public_suffix
 
 if TYPE_CHECKING:
     from django.http import HttpRequest

@@ -21,8 +21,7 @@ from django_cors_policy.policy import (
     credential_problems,
     did_you_mean,
 )
-
-from .ids import stable
+from tests.ids import stable
 
 APP = "https://app.example.com"
 MANY_NAMES = "|".join(f"name{number}" for number in range(40))
@@ -156,8 +155,8 @@ class Callable:
         ({"VARY": ["X-Tenant"]}, "vary", ("x-tenant",)),
         ({"ACCEPT_RISKS": ["insecure-http"]}, "accept_risks", frozenset({"insecure-http"})),
         ({"ALLOW_ORIGIN_FUNC": by_hand}, "allow_origin_func", by_hand),
-        ({"ALLOW_ORIGIN_FUNC": "tests.test_policy.by_hand"}, "allow_origin_func", by_hand),
-        ({"ALLOW_ORIGIN_FUNC": "tests.test_policy:by_hand"}, "allow_origin_func", by_hand),
+        ({"ALLOW_ORIGIN_FUNC": "tests.policy.test_reader.by_hand"}, "allow_origin_func", by_hand),
+        ({"ALLOW_ORIGIN_FUNC": "tests.policy.test_reader:by_hand"}, "allow_origin_func", by_hand),
         ({"ALLOW_ORIGIN_FUNC": by_hand_async}, "allow_origin_func", by_hand_async),
         (MappingProxyType({"MAX_AGE": 1}), "max_age", 1),
     ],
@@ -186,7 +185,7 @@ def test_any_callable_of_two_arguments_will_do(func: Any) -> None:
     [
         5,
         "",
-        "tests.test_policy.by_yielding",
+        "tests.policy.test_reader.by_yielding",
         by_yielding,
         by_yielding_async,
         functools.partial(functools.partial(by_yielding), request=None),
@@ -195,8 +194,8 @@ def test_any_callable_of_two_arguments_will_do(func: Any) -> None:
         Yields().method,
         "nowhere",
         "nowhere.at_all",
-        "tests.test_policy.missing",
-        "tests.test_policy",
+        "tests.policy.test_reader.missing",
+        "tests.policy.test_reader",
         "not a path",
         Callable().narrow,
         lambda: True,
