@@ -18,13 +18,13 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
 from . import fetch, patterns, sources
-from .conf import DEFAULT_ALIAS, SETTING, PolicyBook, policy_book
+from .conf import SETTING, policy_book
 from .decorators import DecoratorPlace, Mark, all_marks
 from .exceptions import PolicyError, PolicyErrors, short_repr
 from .inspection import Bypass, Route
 from .middleware import CorsPolicyMiddleware
 from .origins import Entry, OriginPattern
-from .policy import Place, Policy
+from .policy import DEFAULT_ALIAS, Place, Policy, PolicyBook
 from .resolution import declarations, derive_policy, inspected_routes, rule_view
 from .sites import is_loopback, registrable_domain
 
@@ -268,7 +268,7 @@ def _policies() -> Iterator[tuple[Place, Policy]]:
         declaration = found.declaration
         if declaration.overrides and not found.is_hidden:
             with contextlib.suppress(PolicyErrors):  # check_views has said it
-                place = DecoratorPlace(declaration.alias, declaration.name, found.on)
+                place = DecoratorPlace(declaration, found.on)
                 yield place, derive_policy(book, declaration, found.on)
 
 
@@ -281,7 +281,7 @@ def _policies_and_rehearsals() -> Iterator[tuple[Place, Policy]]:
 
 def _says(policy: Policy, key: str) -> bool:
     """Whether ``key`` is written in this policy, not in another one that it takes over."""
-    return key in policy.config and policy.place.owner(key) is policy.place
+    return key in policy.config and policy.place.written_at(key) is policy.place
 
 
 def _idle_policies() -> Iterator[Warning]:

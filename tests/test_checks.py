@@ -333,10 +333,10 @@ WRONG = [
         "beside ALLOW_ORIGINS without '*'.",
     ),
     wrong(
-        {"ALLOW_ORIGIN_FUNC": "tests.policy.test_reader.by_yielding"},
+        {"ALLOW_ORIGIN_FUNC": "tests.policy.test_values.by_yielding"},
         "E013",
         "['ALLOW_ORIGIN_FUNC']",
-        "'tests.policy.test_reader.by_yielding' is a generator function: calling it runs none of "
+        "'tests.policy.test_values.by_yielding' is a generator function: calling it runs none of "
         "its code.",
         "Write 'return' in place of 'yield'.",
     ),

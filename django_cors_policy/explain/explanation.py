@@ -221,7 +221,7 @@ def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
     if step is None or step.ruling is None or fetch.ALLOW_ORIGIN not in step.response:
         return "", None
     policy, origin = step.ruling.policy, step.call.origin
-    owner = policy.place.owner("ALLOW_ORIGINS")
+    owner = policy.place.written_at("ALLOW_ORIGINS")
     if policy.any_origin:
         return f"{owner.locate('ALLOW_ORIGINS', 0)}: '*'", None
     entry = policy.matcher.match(origin)
@@ -232,5 +232,5 @@ def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
         if row.allows and row.is_live:
             return f"row {row.key} of the allowlist: {row.entry!r}", row.key
     if policy.allow_origin_func is not None:
-        return policy.place.owner("ALLOW_ORIGIN_FUNC").locate("ALLOW_ORIGIN_FUNC"), None
+        return policy.place.written_at("ALLOW_ORIGIN_FUNC").locate("ALLOW_ORIGIN_FUNC"), None
     return "", None

@@ -36,11 +36,12 @@ from django.utils.module_loading import import_string
 
 from django_cors_policy import browser, checks, fetch, reasons
 from django_cors_policy.browser import Call, Failure
-from django_cors_policy.conf import Ruling, policy_book
+from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.inspection import ViewInspection
 from django_cors_policy.middleware import wrap
 from django_cors_policy.origins import DEFAULT_PORTS, split_origin
+from django_cors_policy.policy import Ruling
 from django_cors_policy.refusals import Audience
 from django_cors_policy.resolution import language_of, rule_actual, rule_preflight
 

@@ -1,30 +1,22 @@
-"""``Policy``: what a settings dictionary or a decorator says, validated and joined."""
+"""``Policy`` and the book of them; what settings and decorators say, validated and joined."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .reader import (
-    DEFAULTS,
-    INSECURE_HTTP,
-    LISTS,
-    PUBLIC_SUFFIX,
-    RISKS,
-    Grant,
-    Place,
-    Policy,
-    RehearsalPlace,
-    compile_policy,
-    credential_problems,
-    did_you_mean,
-    parse_entry,
-)
+from .book import DEFAULT_ALIAS, PolicyBook, Ruling
+from .credentials import INSECURE_HTTP, PUBLIC_SUFFIX, RISKS, credential_problems
+from .model import Grant, Policy
+from .places import Place, RehearsalPlace
+from .reader import DEFAULTS, LISTS, compile_policy
+from .values import parse_entry
 
 if TYPE_CHECKING:
-    from .reader import OriginFunc
+    from .model import OriginFunc
 
 __all__ = [
     "DEFAULTS",
+    "DEFAULT_ALIAS",
     "INSECURE_HTTP",
     "LISTS",
     "PUBLIC_SUFFIX",
@@ -33,9 +25,10 @@ __all__ = [
     "OriginFunc",
     "Place",
     "Policy",
+    "PolicyBook",
     "RehearsalPlace",
+    "Ruling",
     "compile_policy",
     "credential_problems",
-    "did_you_mean",
     "parse_entry",
 ]
