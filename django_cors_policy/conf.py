@@ -21,24 +21,16 @@ def compile_book(config: object) -> PolicyBook:
     Raises ``PolicyErrors`` with everything that is wrong with every policy.
     """
     if not isinstance(config, Mapping):
-        error = PolicyError(
-            config,
-            "is not a dictionary of policies",
-            "Write {'default': {'ALLOW_ORIGINS': ['https://app.example.com']}}.",
-            id="E001",
-        )
-        raise PolicyErrors([error.at(SETTING)])
+        reason = "is not a dictionary of policies"
+        hint = "Write {'default': {'ALLOW_ORIGINS': ['https://app.example.com']}}."
+        raise PolicyErrors([PolicyError(config, reason, hint, id="E001", key=SETTING)])
     errors: list[PolicyError] = []
     policies: dict[str, Policy] = {}
     for alias, policy_config in config.items():
         if not isinstance(alias, str) or alias in DEFAULTS:
-            error = PolicyError(
-                alias,
-                "is no alias of a policy",
-                "Write the policies by name: {'default': {'ALLOW_ORIGINS': [...]}}.",
-                id="E001",
-            )
-            errors.append(error.at(SETTING))
+            hint = "Write the policies by name: {'default': {'ALLOW_ORIGINS': [...]}}."
+            reason = "is no alias of a policy"
+            errors.append(PolicyError(alias, reason, hint, id="E001", key=SETTING))
             continue
         try:
             policies[alias] = compile_policy(policy_config, Place(alias))
@@ -52,18 +44,14 @@ def compile_book(config: object) -> PolicyBook:
 
 def _contested_paths(policies: Mapping[str, Policy]) -> list[PolicyError]:
     errors = []
-    owners: dict[Any, str] = {}
-    for alias, policy in policies.items():
+    first: dict[Any, Policy] = {}
+    for policy in policies.values():
         for index, path in enumerate(policy.paths or ()):
-            owner = owners.setdefault(path, alias)
-            if owner != alias:
-                error = PolicyError(
-                    path,
-                    f"belongs to {Place(owner)} already, and a path has one policy",
-                    "Leave it out of one of the two.",
-                    id="E015",
-                )
-                errors.append(error.at(Place(alias).locate("PATHS", index)))
+            other = first.setdefault(path, policy)
+            if other is not policy:
+                reason = f"belongs to {other.place} already, and a path has one policy"
+                error = PolicyError(path, reason, "Leave it out of one of the two.", id="E015")
+                errors.append(error.at(policy.place.locate("PATHS", index)))
     return errors
 
 

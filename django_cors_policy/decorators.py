@@ -132,8 +132,8 @@ _above: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
 
 def all_marks() -> list[Mark]:
     """Every mark in this process, in the order in which they were written."""
-    marks = [reference() for reference in _marks.valuerefs()]
-    return sorted((mark for mark in marks if mark is not None), key=lambda mark: mark.order)
+    marks = (mark for reference in _marks.valuerefs() if (mark := reference()) is not None)
+    return sorted(marks, key=lambda mark: mark.order)
 
 
 def marks_on(view: object) -> frozenset[Mark]:
@@ -198,11 +198,13 @@ def cors_policy(alias: Any = DEFAULT_ALIAS, /, **overrides: Any) -> Any:
         return cors_policy(**overrides)(alias)
     if callable(alias):
         return _decorate(alias, Declaration(DEFAULT_ALIAS, "@cors_policy"))
-    name = _spell_call(alias, overrides)
+    arguments = [short_repr(alias)] if alias != DEFAULT_ALIAS else []
+    arguments += [f"{key}={short_repr(value)}" for key, value in overrides.items()]
     # A key in upper case stays what it is not: a keyword.
     fields = {
         key.upper() if key.islower() else key.lower(): value for key, value in overrides.items()
     }
+    name = f"@cors_policy({', '.join(arguments)})"
     declaration = Declaration(alias, name, MappingProxyType(fields))
     _refuse_wrong_arguments(declaration)
     return functools.partial(_decorate, declaration=declaration)
@@ -302,9 +304,3 @@ def _without_dotted_path(fields: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in fields.items()
         if not (key == "ALLOW_ORIGIN_FUNC" and isinstance(value, str))
     }
-
-
-def _spell_call(alias: object, overrides: Mapping[str, Any]) -> str:
-    arguments = [short_repr(alias)] if alias != DEFAULT_ALIAS else []
-    arguments += [f"{key}={short_repr(value)}" for key, value in overrides.items()]
-    return f"@cors_policy({', '.join(arguments)})"

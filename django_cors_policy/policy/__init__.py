@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .book import DEFAULT_ALIAS, PolicyBook, Ruling
 from .credentials import INSECURE_HTTP, PUBLIC_SUFFIX, RISKS, credential_problems
-from .model import Grant, Policy
+from .model import Grant, OriginFunc, Policy
 from .places import Place, RehearsalPlace
 from .reader import DEFAULTS, LISTS, compile_policy
 from .values import parse_entry
-
-if TYPE_CHECKING:
-    from .model import OriginFunc
 
 __all__ = [
     "DEFAULTS",

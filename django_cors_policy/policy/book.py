@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from .model import Policy
-from .places import Place
 
 DEFAULT_ALIAS = "default"
 
@@ -42,26 +41,22 @@ class PolicyBook:
         self.policies = policies
         self.derived: dict[object, Policy] = {}
         self.views: dict[int, Any] = {}
-        prefixes: dict[str, Ruling] = {}
-        patterns: list[tuple[re.Pattern[str], Ruling]] = []
-        for alias, policy in policies.items():
+        self._prefixes: dict[str, Ruling] = {}
+        self._patterns: list[tuple[re.Pattern[str], Ruling]] = []
+        for policy in policies.values():
             for index, path in enumerate(policy.paths or ()):
-                ruling = Ruling(policy, Place(alias).locate("PATHS", index))
+                ruling = Ruling(policy, policy.place.locate("PATHS", index))
                 if isinstance(path, str):
-                    prefixes[path] = ruling
+                    self._prefixes[path] = ruling
                 else:
-                    patterns.append((path, ruling))
-        self._prefixes = prefixes
-        self._prefix_lengths = tuple(sorted({len(prefix) for prefix in prefixes}, reverse=True))
-        self._patterns = tuple(patterns)
+                    self._patterns.append((path, ruling))
+        self._prefix_lengths = sorted({len(prefix) for prefix in self._prefixes}, reverse=True)
         default = policies.get(DEFAULT_ALIAS)
-        self.default = (
-            Ruling(default, str(Place(DEFAULT_ALIAS)))
-            if default is not None and default.paths is None
-            else None
-        )
+        self.default: Ruling | None = None
+        if default is not None and default.paths is None:
+            self.default = Ruling(default, str(default.place))
         # The ruling for all paths alike, where there is one: most projects name no paths.
-        self.only_ruling = None if prefixes or patterns else self.default
+        self.only_ruling = None if self._prefixes or self._patterns else self.default
 
     def is_uniform_below(self, beginning: str) -> bool:
         """Whether all paths that begin so are ruled alike."""

@@ -15,7 +15,7 @@ from .places import Place
 if TYPE_CHECKING:
     from django.http import HttpRequest
 
-    OriginFunc = Callable[[str, HttpRequest], bool | Awaitable[bool]]
+OriginFunc = Callable[[str, "HttpRequest"], "bool | Awaitable[bool]"]
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,6 @@ class Policy:
     grant_to_all: Grant | None = field(init=False, repr=False)
     vary_actual: tuple[str, ...] = field(init=False, repr=False)
     vary_joined: str = field(init=False, repr=False)
-    vary_preflight: str = field(init=False, repr=False)
     refused_preflight_headers: tuple[tuple[str, str], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -92,13 +91,12 @@ class Policy:
         derive("vary_actual", () if self.any_origin else (fetch.ORIGIN, *self.vary))
         derive("vary_joined", ", ".join(self.vary_actual))
         asked = (fetch.ORIGIN, fetch.REQUEST_METHOD, fetch.REQUEST_HEADERS, *self.vary)
-        derive("vary_preflight", ", ".join(asked))
-        derive("grant", self._join(credentials=self.allow_credentials))
-        derive("grant_without_credentials", self._join(credentials=False))
+        vary = ("Vary", ", ".join(asked))
+        derive("grant", self._join(vary, credentials=self.allow_credentials))
+        derive("grant_without_credentials", self._join(vary, credentials=False))
         derive("grant_to_all", self.grant if self.any_origin else None)
         # Without the length, servers would announce a body in chunks.
-        refused = (("Vary", self.vary_preflight), ("Content-Length", "0"))
-        derive("refused_preflight_headers", refused)
+        derive("refused_preflight_headers", (vary, ("Content-Length", "0")))
 
     def grant_for(self, origin: str) -> Grant | None:
         """What ``ALLOW_ORIGINS`` grants an ``Origin`` header. Without one, ``grant_to_all``."""
@@ -136,12 +134,11 @@ class Policy:
         headers = [header for header in grant.preflight_headers if header[0] != fetch.MAX_AGE]
         return replace(grant, preflight_headers=(*headers, (fetch.MAX_AGE, str(seconds))))
 
-    def _join(self, *, credentials: bool) -> Grant:
-        shared = [(fetch.ALLOW_CREDENTIALS, "true")] if credentials else []
-        actual = list(shared)
+    def _join(self, vary: tuple[str, str], *, credentials: bool) -> Grant:
+        actual = [(fetch.ALLOW_CREDENTIALS, "true")] if credentials else []
+        preflight = list(actual)
         if self.expose_headers:
             actual.append((fetch.EXPOSE_HEADERS, ", ".join(self.expose_headers)))
-        preflight = list(shared)
         echo_methods = credentials and self.allow_methods == (fetch.WILDCARD,)
         if not echo_methods:
             preflight.append((fetch.ALLOW_METHODS, ", ".join(self.allow_methods)))
@@ -153,7 +150,7 @@ class Policy:
             preflight.append((fetch.ALLOW_HEADERS, ", ".join(self.allow_headers)))
         if self.max_age is not None:
             preflight.append((fetch.MAX_AGE, str(self.max_age)))
-        preflight.append(("Vary", self.vary_preflight))
+        preflight.append(vary)
         return Grant(
             credentials=credentials,
             allow_origin=fetch.WILDCARD if self.any_origin else None,

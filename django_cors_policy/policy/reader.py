@@ -9,14 +9,14 @@ import datetime
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from django_cors_policy import fetch
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean
 from django_cors_policy.origins import Entry
 
 from .credentials import credential_problems
-from .model import Policy
+from .model import OriginFunc, Policy
 from .places import Place, RehearsalPlace
 from .values import (
     parse_entry,
@@ -27,11 +27,6 @@ from .values import (
     read_risk,
     read_vary,
 )
-
-if TYPE_CHECKING:
-    from .model import OriginFunc
-
-T = TypeVar("T")
 
 # What may stand where a list belongs.
 LISTS = (list, tuple, set, frozenset)
@@ -71,8 +66,8 @@ class _Reader:
             if key not in DEFAULTS:
                 written = self.place.spell(key) if isinstance(key, str) else key
                 hint = did_you_mean(key, known)
-                error = PolicyError(written, "is no key of a policy", hint, id="E002")
-                self.errors.append(error.at(str(self.place)))
+                reason, place = "is no key of a policy", str(self.place)
+                self.errors.append(PolicyError(written, reason, hint, id="E002", key=place))
 
     def flag(self, key: str) -> bool:
         value = self.value(key)
@@ -94,7 +89,7 @@ class _Reader:
             hint = f"Write a list, or leave {self.place.spell(key)} out."
         raise PolicyError(value, reason, hint, id="E003")
 
-    def each(self, key: str, read: Callable[[Any], T]) -> tuple[T, ...]:
+    def each(self, key: str, read: Callable[[Any], Any]) -> tuple[Any, ...]:
         """The items of a list as ``read`` makes them, without those that it refuses."""
         found = []
         for index, item in enumerate(self.items(key)):
@@ -240,25 +235,22 @@ class _Reader:
             return None
 
 
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_HEADERS = (
+    "accept",
+    "authorization",
+    "content-type",
+    "user-agent",
+    "x-csrftoken",
+    "x-requested-with",
+)
+
 # The keys of a policy: what each means when left out, and what reads it.
 _KEYS: Mapping[str, tuple[Any, Callable[[_Reader, str], Any]]] = {
     "ALLOW_ORIGINS": ((), _Reader.origins),
     "ALLOW_ORIGIN_FUNC": (None, _Reader.origin_func),
-    "ALLOW_METHODS": (
-        ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"),
-        _Reader.methods,
-    ),
-    "ALLOW_HEADERS": (
-        (
-            "accept",
-            "authorization",
-            "content-type",
-            "user-agent",
-            "x-csrftoken",
-            "x-requested-with",
-        ),
-        _Reader.request_headers,
-    ),
+    "ALLOW_METHODS": (_METHODS, _Reader.methods),
+    "ALLOW_HEADERS": (_HEADERS, _Reader.request_headers),
     "ALLOW_CREDENTIALS": (False, _Reader.flag),
     "EXPOSE_HEADERS": ((), _Reader.exposed_headers),
     "MAX_AGE": (3600, _Reader.max_age),
@@ -281,13 +273,9 @@ def compile_policy(config: object, place: Place, *, takes_rows: bool = True) -> 
     Raises ``PolicyErrors`` with everything that is wrong, each at its place.
     """
     if not isinstance(config, Mapping):
-        error = PolicyError(
-            config,
-            "is not a dictionary of a policy's keys",
-            "Write a dictionary such as {'ALLOW_ORIGINS': ['https://app.example.com']}.",
-            id="E001",
-        )
-        raise PolicyErrors([error.at(str(place))])
+        reason = "is not a dictionary of a policy's keys"
+        hint = "Write a dictionary such as {'ALLOW_ORIGINS': ['https://app.example.com']}."
+        raise PolicyErrors([PolicyError(config, reason, hint, id="E001", key=str(place))])
     reader = _Reader(config, place, takes_rows=takes_rows)
     reader.refuse_unknown_keys()
     fields = {key.lower(): reader.read(key) for key in _KEYS}

@@ -7,7 +7,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from django_cors_policy import fetch
@@ -15,9 +15,7 @@ from django_cors_policy.exceptions import PolicyError, did_you_mean
 from django_cors_policy.origins import Entry, parse_origin
 
 from .credentials import RISKS
-
-if TYPE_CHECKING:
-    from .model import OriginFunc
+from .model import OriginFunc
 
 
 def parse_entry(value: object) -> Entry:
