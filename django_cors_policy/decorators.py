@@ -275,21 +275,20 @@ def _refuse_wrong_arguments(declaration: Declaration) -> None:
     errors = []
     if not isinstance(alias, str) or re.search(r"://|[.*]", alias):
         origins = list(alias) if isinstance(alias, LISTS) else [str(alias)]
-        hint = "Write @cors_policy('default'), or the alias of another policy."
-        if alias is not None:
-            hint = "Write the alias of a policy, or "
-            hint += f"@cors_policy(allow_origins={short_repr(origins)})."
-        error = PolicyError(alias, "is no alias of a policy", hint, id="E001")
-        errors.append(error.at(str(place)))
+        hint = f"Write the alias of a policy, or @cors_policy(allow_origins={short_repr(origins)})."
+        if alias is None:
+            hint = "Write @cors_policy('default'), or the alias of another policy."
+        reason = "is no alias of a policy"
+        errors.append(PolicyError(alias, reason, hint, id="E001", key=str(place)))
     if "ALIAS" in fields:
         value = fields.pop("ALIAS")
         hint = f"Write it first, without a keyword: @cors_policy({short_repr(value)})."
-        error = PolicyError(value, "is an alias given by keyword", hint, id="E002")
-        errors.append(error.at(str(place)))
+        reason = "is an alias given by keyword"
+        errors.append(PolicyError(value, reason, hint, id="E002", key=str(place)))
     if "PATHS" in fields:
         reason = "is no use on a view, which has its path from the URLconf"
-        error = PolicyError(fields.pop("PATHS"), reason, "Leave paths out.", id="E014")
-        errors.append(error.at(place.locate("PATHS")))
+        value, key = fields.pop("PATHS"), place.locate("PATHS")
+        errors.append(PolicyError(value, reason, "Leave paths out.", id="E014", key=key))
     try:
         compile_policy(fields, place)
     except PolicyErrors as refused:

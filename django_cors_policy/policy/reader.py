@@ -99,25 +99,8 @@ class _Reader:
                 self.refuse(error, key, index)
         return tuple(found)
 
-    def names(
-        self,
-        key: str,
-        what: str,
-        read: Callable[[str], str],
-        *,
-        has_wildcard: bool = True,
-        implied: str | None = None,
-    ) -> tuple[str, ...]:
-        """The strings of a list as ``read`` makes them, where ``"*"`` stands alone.
-
-        What is ``implied`` by ``"*"``, in any case, may be written beside it.
-        """
-        items = self.items(key)
-        others = [item for item in items if not (isinstance(item, str) and item.lower() == implied)]
-        if has_wildcard and fetch.WILDCARD in others and len(others) > 1:
-            reason = f"has '*' beside other {what}s, and '*' covers them all"
-            hint = f"Write ['*'], or the {what}s that you mean."
-            raise PolicyError(items, reason, hint, id="E006")
+    def names(self, key: str, what: str, read: Callable[[str], str]) -> tuple[str, ...]:
+        """The strings of a list as ``read`` makes them."""
 
         def read_name(item: object) -> str:
             if isinstance(item, str):
@@ -127,8 +110,20 @@ class _Reader:
 
         return self.each(key, read_name)
 
+    def names_or_star(
+        self, key: str, what: str, read: Callable[[str], str], implied: str | None = None
+    ) -> tuple[str, ...]:
+        """As ``names``, where ``"*"`` is written alone, or beside what it has ``implied``."""
+        items = self.items(key)
+        others = [item for item in items if not isinstance(item, str) or item.lower() != implied]
+        if fetch.WILDCARD in others and len(others) > 1:
+            reason = f"has '*' beside other {what}s, and '*' covers them all"
+            hint = f"Write ['*'], or the {what}s that you mean."
+            raise PolicyError(items, reason, hint, id="E006")
+        return self.names(key, what, read)
+
     def risks(self, key: str) -> frozenset[str]:
-        return frozenset(self.names(key, "risk", read_risk, has_wildcard=False))
+        return frozenset(self.names(key, "risk", read_risk))
 
     def origins(self, key: str) -> tuple[Entry, ...]:
         credentials, risks = self.read("ALLOW_CREDENTIALS"), self.read("ACCEPT_RISKS") or ()
@@ -167,7 +162,7 @@ class _Reader:
         return func
 
     def methods(self, key: str) -> tuple[str, ...]:
-        methods = self.names(key, "method", read_method)
+        methods = self.names_or_star(key, "method", read_method)
         if methods == (fetch.WILDCARD,):
             return methods
         # Browsers let scripts use the safelisted ones whatever this header says, so it says so.
@@ -176,11 +171,11 @@ class _Reader:
     def request_headers(self, key: str) -> tuple[str, ...]:
         # Without credentials "*" does not cover it, so it is sent beside "*" anyway.
         implied = fetch.NON_WILDCARD_REQUEST_HEADER
-        names = self.names(key, "header", read_header_name, implied=implied)
+        names = self.names_or_star(key, "header", read_header_name, implied)
         return (fetch.WILDCARD,) if fetch.WILDCARD in names else names
 
     def exposed_headers(self, key: str) -> tuple[str, ...]:
-        names = self.names(key, "header", read_header_name)
+        names = self.names_or_star(key, "header", read_header_name)
         if self.read("ALLOW_CREDENTIALS") and fetch.WILDCARD in names:
             reason = "beside credentials means a header of that name and exposes nothing"
             hint = "List the headers that scripts may read, such as 'x-total-count'."
@@ -216,7 +211,7 @@ class _Reader:
         return self.each(key, read_path)
 
     def vary(self, key: str) -> tuple[str, ...]:
-        return self.names(key, "header", read_vary, has_wildcard=False)
+        return self.names(key, "header", read_vary)
 
     def rehearsal(self, key: str) -> Policy | None:
         config = self.value(key)
