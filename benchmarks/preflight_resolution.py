@@ -106,9 +106,9 @@ def main() -> None:
     baseline = preflight("urls_flat_10", "/resource0/1/")
     for _ in range(ROUNDS):
         for _ in range(REPEAT):
-            decorators.in_use = False
+            decorators.any_view_decorated = False
             baseline()
-            decorators.in_use = True
+            decorators.any_view_decorated = True
             for case in cases.values():
                 case()
     unit = statistics.median(baseline.elapsed)

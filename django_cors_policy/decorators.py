@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 
-from .conf import DEFAULT_ALIAS
 from .exceptions import PolicyError, PolicyErrors, short_repr
-from .policy import LISTS, Place, compile_policy
+from .policy import DEFAULT_ALIAS, LISTS, Place, compile_policy
 
 if TYPE_CHECKING:
     import datetime
@@ -55,29 +54,6 @@ ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 SAME_ORIGIN = "<same origin only>"
 
 
-class DecoratorPlace(Place):
-    """A policy's place in a decorator; its keys are keywords. It says what ``overrides`` has."""
-
-    def __init__(self, alias: str, name: str, on: str = "", overrides: Iterable[str] = ()) -> None:
-        super().__init__(alias)
-        self.name = name
-        self.on = on
-        self._overrides = frozenset(overrides)
-
-    def __str__(self) -> str:
-        return f"{self.name} on {self.on}" if self.on else self.name
-
-    def locate(self, key: str, index: int | None = None) -> str:
-        item = "" if index is None else f"[{index}]"
-        return f"{self}: {self.spell(key)}{item}"
-
-    def spell(self, key: str) -> str:
-        return key.lower()
-
-    def owner(self, key: str) -> Place:
-        return self if key in self._overrides or self.alias == SAME_ORIGIN else Place(self.alias)
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Declaration:
     """What one call of a decorator says: a policy's alias, and fields that replace its own.
@@ -91,6 +67,32 @@ class Declaration:
 
     def __repr__(self) -> str:
         return self.name
+
+
+SAME_ORIGIN_ONLY = Declaration(SAME_ORIGIN, "@same_origin_only")
+
+
+class DecoratorPlace(Place):
+    """A policy's place in a decorator, ``on`` a view; its keys are keywords."""
+
+    def __init__(self, declaration: Declaration, on: str = "") -> None:
+        super().__init__(declaration.alias)
+        self.declaration = declaration
+        self.on = on
+
+    def __str__(self) -> str:
+        return f"{self.declaration.name} on {self.on}" if self.on else self.declaration.name
+
+    def locate(self, key: str, index: int | None = None) -> str:
+        item = "" if index is None else f"[{index}]"
+        return f"{self}: {self.spell(key)}{item}"
+
+    def spell(self, key: str) -> str:
+        return key.lower()
+
+    def written_at(self, key: str) -> Place:
+        is_here = key in self.declaration.overrides or self.alias == SAME_ORIGIN
+        return self if is_here else Place(self.alias)
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,8 +132,8 @@ _above: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
 
 def all_marks() -> list[Mark]:
     """Every mark in this process, in the order in which they were written."""
-    marks = [reference() for reference in _marks.valuerefs()]
-    return sorted((mark for mark in marks if mark is not None), key=lambda mark: mark.order)
+    marks = (mark for reference in _marks.valuerefs() if (mark := reference()) is not None)
+    return sorted(marks, key=lambda mark: mark.order)
 
 
 def marks_on(view: object) -> frozenset[Mark]:
@@ -163,7 +165,7 @@ def attributes(thing: object) -> Mapping[str, Any]:
 _METHODS = (types.MethodType, classmethod, staticmethod)
 
 # Whether any view of this process is decorated: where none is, no preflight has to be resolved.
-in_use = False
+any_view_decorated = False
 
 
 @overload
@@ -196,13 +198,15 @@ def cors_policy(alias: Any = DEFAULT_ALIAS, /, **overrides: Any) -> Any:
         return cors_policy(**overrides)(alias)
     if callable(alias):
         return _decorate(alias, Declaration(DEFAULT_ALIAS, "@cors_policy"))
-    name = _spell_call(alias, overrides)
+    arguments = [short_repr(alias)] if alias != DEFAULT_ALIAS else []
+    arguments += [f"{key}={short_repr(value)}" for key, value in overrides.items()]
     # A key in upper case stays what it is not: a keyword.
     fields = {
         key.upper() if key.islower() else key.lower(): value for key, value in overrides.items()
     }
-    _refuse_wrong_arguments(alias, fields, name)
+    name = f"@cors_policy({', '.join(arguments)})"
     declaration = Declaration(alias, name, MappingProxyType(fields))
+    _refuse_wrong_arguments(declaration)
     return functools.partial(_decorate, declaration=declaration)
 
 
@@ -216,20 +220,18 @@ def same_origin_only() -> Callable[[ViewT], ViewT]: ...
 
 def same_origin_only(view: Any = None, /) -> Any:
     """Let no other origin read a view's answers or pass its preflights, whatever settings say."""
-    declaration = Declaration(SAME_ORIGIN, "@same_origin_only")
-    if view is None:
-        return functools.partial(_decorate, declaration=declaration)
-    return _decorate(view, declaration)
+    decorate = functools.partial(_decorate, declaration=SAME_ORIGIN_ONLY)
+    return decorate if view is None else decorate(view)
 
 
 def _decorate(view: Any, declaration: Declaration) -> Any:
-    global in_use
+    global any_view_decorated
     if not callable(view) or view is object:
         hint = "Decorate a view, or what its as_view() returns."
         if isinstance(view, (tuple, list)):
             hint = "Decorate the included views, or name the prefix in a policy's PATHS."
         raise PolicyErrors([PolicyError(view, "is no view", hint, id="E018", key=declaration.name)])
-    in_use = True
+    any_view_decorated = True
     mark = Mark(declaration, *_where_written())
     if isinstance(view, type):
         mark.put_on(view)
@@ -263,43 +265,32 @@ def _where_written() -> tuple[str, int]:
 _DECORATING_MODULES = (__name__, "django.utils.decorators", "ninja.decorators", "ninja.router")
 
 
-def _refuse_wrong_arguments(alias: Any, fields: Mapping[str, Any], name: str) -> None:
+def _refuse_wrong_arguments(declaration: Declaration) -> None:
+    alias: Any = declaration.alias
+    place = DecoratorPlace(declaration)
+    # A dotted path may lead to a module that is still being imported, and is for the check.
+    fields = _without_dotted_path(declaration.overrides)
+    if isinstance(fields.get("REPORT_ONLY"), Mapping):
+        fields["REPORT_ONLY"] = _without_dotted_path(fields["REPORT_ONLY"])
     errors = []
     if not isinstance(alias, str) or re.search(r"://|[.*]", alias):
         origins = list(alias) if isinstance(alias, LISTS) else [str(alias)]
-        hint = "Write @cors_policy('default'), or the alias of another policy."
-        if alias is not None:
-            hint = "Write the alias of a policy, or "
-            hint += f"@cors_policy(allow_origins={short_repr(origins)})."
-        error = PolicyError(alias, "is no alias of a policy", hint, id="E001")
-        errors.append(error.at(name))
+        hint = f"Write the alias of a policy, or @cors_policy(allow_origins={short_repr(origins)})."
+        if alias is None:
+            hint = "Write @cors_policy('default'), or the alias of another policy."
+        reason = "is no alias of a policy"
+        errors.append(PolicyError(alias, reason, hint, id="E001", key=str(place)))
     if "ALIAS" in fields:
-        error = PolicyError(
-            fields["ALIAS"],
-            "is an alias given by keyword",
-            f"Write it first, without a keyword: @cors_policy({short_repr(fields['ALIAS'])}).",
-            id="E002",
-        )
-        errors.append(error.at(name))
+        value = fields.pop("ALIAS")
+        hint = f"Write it first, without a keyword: @cors_policy({short_repr(value)})."
+        reason = "is an alias given by keyword"
+        errors.append(PolicyError(value, reason, hint, id="E002", key=str(place)))
     if "PATHS" in fields:
-        error = PolicyError(
-            fields["PATHS"],
-            "is no use on a view, which has its path from the URLconf",
-            "Leave paths out.",
-            id="E014",
-        )
-        errors.append(error.at(f"{name}: paths"))
-    # A dotted path may lead to a module that is still being imported, and is for the check.
-    checked = {
-        key: value
-        for key, value in _without_dotted_path(fields).items()
-        if key not in {"ALIAS", "PATHS"}
-    }
-    rehearsal = checked.get("REPORT_ONLY")
-    if isinstance(rehearsal, Mapping):
-        checked["REPORT_ONLY"] = _without_dotted_path(rehearsal)
+        reason = "is no use on a view, which has its path from the URLconf"
+        value, key = fields.pop("PATHS"), place.locate("PATHS")
+        errors.append(PolicyError(value, reason, "Leave paths out.", id="E014", key=key))
     try:
-        compile_policy(str(alias), checked, DecoratorPlace(str(alias), name))
+        compile_policy(fields, place)
     except PolicyErrors as refused:
         errors += refused.errors
     if errors:
@@ -312,9 +303,3 @@ def _without_dotted_path(fields: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in fields.items()
         if not (key == "ALLOW_ORIGIN_FUNC" and isinstance(value, str))
     }
-
-
-def _spell_call(alias: object, overrides: Mapping[str, Any]) -> str:
-    arguments = [short_repr(alias)] if alias != DEFAULT_ALIAS else []
-    arguments += [f"{key}={short_repr(value)}" for key, value in overrides.items()]
-    return f"@cors_policy({', '.join(arguments)})"

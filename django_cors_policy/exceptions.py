@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 import reprlib
 from collections.abc import Iterable
@@ -31,6 +32,16 @@ def short_repr(value: object) -> str:
     if isinstance(value, str) and _RAW.fullmatch(value) and len(text) < _repr.maxstring:
         return f"r'{value}'"
     return text
+
+
+def did_you_mean(word: object, known: Iterable[str]) -> str:
+    """A hint that names the nearest of the known words, or all of them."""
+    # Keys come in upper case, keywords in lower, risks with hyphens: the case is not the mistake.
+    by_folded = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(str(word).lower(), by_folded, n=1)
+    if near:
+        return f"Did you mean {by_folded[near[0]]!r}?"
+    return f"Known are {', '.join(by_folded.values())}." if by_folded else "None is known."
 
 
 class PolicyError(ImproperlyConfigured):

@@ -19,10 +19,10 @@ from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from . import conf, decorators, fetch, refusals, sources
-from .conf import Ruling, policy_book
+from .conf import policy_book
 from .notes import note_actual, note_preflight
 from .origins import split_origin
-from .policy import Grant, Policy, RehearsalPlace
+from .policy import Grant, Policy, RehearsalPlace, Ruling
 from .protocol import answer_preflight, write_actual_headers
 from .reasons import why_refused
 from .refusals import Audience
@@ -80,24 +80,24 @@ def wrap(
             and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
         ):
             policy = ruling.policy
-            grant = policy.judge(origin)
+            grant = policy.grant_for(origin)
             if grant is None:
                 grant = _ask_others(policy, origin, request)
             if grant is not None and ruling.others:
                 others = [_judge(other, origin, request) for other in ruling.others]
                 grant = _limit(grant, ruling, others)
             if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
-                tried = _judge(policy.rehearsal, origin, request)
-                note_preflight(request, ruling, origin, grant, tried, audience)
+                rehearsal_grant = _judge(policy.rehearsal, origin, request)
+                note_preflight(request, ruling, origin, grant, rehearsal_grant, audience)
             return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
         response = get_response(request)
         book = conf.book or policy_book()
         # Most projects have one policy for everything, and nothing to look up.
         if (
-            decorators.in_use
+            decorators.any_view_decorated
             or request.resolver_match is None
-            or (ruling := book.everywhere) is None
+            or (ruling := book.only_ruling) is None
         ):
             ruling = rule_actual(book, request, path, response.status_code)
             if ruling is None:
@@ -106,7 +106,7 @@ def wrap(
         if origin is None:
             grant = policy.grant_to_all
         else:
-            grant = policy.judge(origin)
+            grant = policy.grant_for(origin)
             if grant is None and (policy.allow_origin_func or sources.source):
                 grant = _ask_others(policy, origin, request)
             if (
@@ -114,8 +114,8 @@ def wrap(
                 and (audience.log or audience.recorder)
                 and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
             ):
-                tried = _judge(policy.rehearsal, origin, request)
-                note_actual(request, path, ruling, origin, grant, tried, audience)
+                rehearsal_grant = _judge(policy.rehearsal, origin, request)
+                note_actual(request, path, ruling, origin, grant, rehearsal_grant, audience)
         _add_headers(response, policy, grant, origin)
         return response
 
@@ -140,24 +140,24 @@ def awrap(
             and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
         ):
             policy = ruling.policy
-            grant = policy.judge(origin)
+            grant = policy.grant_for(origin)
             if grant is None:
                 grant = await _aask_others(policy, origin, request)
             if grant is not None and ruling.others:
                 others = [await _ajudge(other, origin, request) for other in ruling.others]
                 grant = _limit(grant, ruling, others)
             if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
-                tried = await _ajudge(policy.rehearsal, origin, request)
-                note_preflight(request, ruling, origin, grant, tried, audience)
+                rehearsal_grant = await _ajudge(policy.rehearsal, origin, request)
+                note_preflight(request, ruling, origin, grant, rehearsal_grant, audience)
             return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
         response = await get_response(request)
         book = conf.book or policy_book()
         # Most projects have one policy for everything, and nothing to look up.
         if (
-            decorators.in_use
+            decorators.any_view_decorated
             or request.resolver_match is None
-            or (ruling := book.everywhere) is None
+            or (ruling := book.only_ruling) is None
         ):
             ruling = rule_actual(book, request, path, response.status_code)
             if ruling is None:
@@ -166,7 +166,7 @@ def awrap(
         if origin is None:
             grant = policy.grant_to_all
         else:
-            grant = policy.judge(origin)
+            grant = policy.grant_for(origin)
             if grant is None and (policy.allow_origin_func or sources.source):
                 grant = await _aask_others(policy, origin, request)
             if (
@@ -174,8 +174,8 @@ def awrap(
                 and (audience.log or audience.recorder)
                 and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
             ):
-                tried = await _ajudge(policy.rehearsal, origin, request)
-                note_actual(request, path, ruling, origin, grant, tried, audience)
+                rehearsal_grant = await _ajudge(policy.rehearsal, origin, request)
+                note_actual(request, path, ruling, origin, grant, rehearsal_grant, audience)
         _add_headers(response, policy, grant, origin)
         return response
 
@@ -284,7 +284,7 @@ def _judge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | 
     """What ``policy`` grants ``origin``, by its list or otherwise; nothing if there is none."""
     if policy is None:
         return None
-    grant = policy.judge(origin)
+    grant = policy.grant_for(origin)
     return grant if grant is not None else _ask_others(policy, origin, request)
 
 
@@ -292,7 +292,7 @@ async def _ajudge(policy: Policy | None, origin: str, request: HttpRequest) -> G
     """As ``_judge``."""
     if policy is None:
         return None
-    grant = policy.judge(origin)
+    grant = policy.grant_for(origin)
     return grant if grant is not None else await _aask_others(policy, origin, request)
 
 
@@ -303,7 +303,7 @@ def _ask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | No
         if monotonic() >= source.ready_until and not source.is_ready():
             source.prepare()
         grant = source.judge(policy, origin)
-    if grant is None and policy.allow_origin_func and policy.asks_about(origin):
+    if grant is None and policy.allow_origin_func and policy.may_ask_func(origin):
         grant = _ask(policy, origin, request)
     return grant
 
@@ -315,7 +315,7 @@ async def _aask_others(policy: Policy, origin: str, request: HttpRequest) -> Gra
         if monotonic() >= source.ready_until and not source.is_ready():
             await source.aprepare()
         grant = source.judge(policy, origin)
-    if grant is None and policy.allow_origin_func and policy.asks_about(origin):
+    if grant is None and policy.allow_origin_func and policy.may_ask_func(origin):
         grant = await _aask(policy, origin, request)
     return grant
 

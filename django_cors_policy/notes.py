@@ -17,9 +17,9 @@ from django.dispatch import receiver
 from django.http import HttpRequest
 
 from .browser import METHOD, Failure, check_lists
-from .conf import SETTING, Ruling
+from .conf import SETTING
 from .origins import MAX_ORIGIN_LENGTH
-from .policy import Grant, Policy
+from .policy import Grant, Policy, Ruling
 from .protocol import answer_preflight
 from .reasons import why_refused
 from .refusals import Audience, Refusal
@@ -46,26 +46,26 @@ def note_preflight(
     ruling: Ruling,
     origin: str,
     grant: Grant | None,
-    tried: Grant | None,
+    rehearsal_grant: Grant | None,
     audience: Audience,
 ) -> None:
     """Note a preflight that was refused, or that the rehearsal would have.
 
-    ``grant`` is what the policy in force grants, ``tried`` what its rehearsal would.
+    ``grant`` is what the policy in force grants, ``rehearsal_grant`` what its rehearsal would.
     """
     policy = ruling.policy
     method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
     names = request.META.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "")
 
-    def compare(rehearsal: Policy, grant: Grant, tried: Grant) -> str:
-        failure = _failure(rehearsal, tried, origin, method, names)
+    def compare(rehearsal: Policy, grant: Grant, rehearsal_grant: Grant) -> str:
+        failure = _failure(rehearsal, rehearsal_grant, origin, method, names)
         if failure is None or _failure(policy, grant, origin, method, names) is not None:
             return ""
         key = "ALLOW_METHODS" if failure.step == METHOD else "ALLOW_HEADERS"
-        return f"{failure.what[:LONGEST]!r} is not in {rehearsal.place.owner(key).locate(key)}"
+        return f"{failure.what[:LONGEST]!r} is not in {rehearsal.place.written_at(key).locate(key)}"
 
     refusal = Refusal(origin, policy.alias, request.path_info, method)
-    _note(refusal, ruling, grant, tried, audience, compare)
+    _note(refusal, ruling, grant, rehearsal_grant, audience, compare)
 
 
 def note_actual(
@@ -74,27 +74,27 @@ def note_actual(
     ruling: Ruling,
     origin: str,
     grant: Grant | None,
-    tried: Grant | None,
+    rehearsal_grant: Grant | None,
     audience: Audience,
 ) -> None:
     """As ``note_preflight``, of an actual request. ``path`` is as it came."""
     if not _is_cross_origin_call(request, origin):
         return
 
-    def compare(rehearsal: Policy, grant: Grant, tried: Grant) -> str:
-        if not grant.credentials or tried.credentials or not _has_credentials(request):
+    def compare(rehearsal: Policy, grant: Grant, rehearsal_grant: Grant) -> str:
+        if not grant.credentials or rehearsal_grant.credentials or not _has_credentials(request):
             return ""
-        return f"{rehearsal.place.owner('ALLOW_CREDENTIALS')} allows it no credentials"
+        return f"{rehearsal.place.written_at('ALLOW_CREDENTIALS')} allows it no credentials"
 
     refusal = Refusal(origin, ruling.policy.alias, path, request.method or "")
-    _note(refusal, ruling, grant, tried, audience, compare)
+    _note(refusal, ruling, grant, rehearsal_grant, audience, compare)
 
 
 def _note(
     refusal: Refusal,
     ruling: Ruling,
     grant: Grant | None,
-    tried: Grant | None,
+    rehearsal_grant: Grant | None,
     audience: Audience,
     compare: Compare,
 ) -> None:
@@ -102,14 +102,18 @@ def _note(
     origin = refusal.origin[:LONGEST]
     if grant is None:
         would = ""
-        if rehearsal is not None and tried is not None:
-            would = f"; {rehearsal.place.owner('ALLOW_ORIGINS')} would allow it"
+        if rehearsal is not None and rehearsal_grant is not None:
+            would = f"; {rehearsal.place.written_at('ALLOW_ORIGINS')} would allow it"
         _tell(refusal, ruling, lambda: _why_refused(policy, origin) + would, audience)
         return
     refusal = refusal._replace(is_rehearsal=True)
-    if rehearsal is not None and tried is None:
+    if rehearsal is not None and rehearsal_grant is None:
         _tell(refusal, ruling, lambda: _why_refused(rehearsal, origin), audience)
-    elif rehearsal is not None and tried is not None and (why := compare(rehearsal, grant, tried)):
+    elif (
+        rehearsal is not None
+        and rehearsal_grant is not None
+        and (why := compare(rehearsal, grant, rehearsal_grant))
+    ):
         _tell(refusal, ruling, lambda: why, audience)
 
 

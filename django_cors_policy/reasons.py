@@ -37,7 +37,7 @@ def why_refused(policy: Policy, origin: str) -> str:
         return "the policy allows no other origin"
     if (near := nearest(policy, origin)) is not None:
         return f"{near.place} is {short_repr(near.entry)}, {near.difference}"
-    place = policy.place.owner("ALLOW_ORIGINS").locate("ALLOW_ORIGINS")
+    place = policy.place.written_at("ALLOW_ORIGINS").locate("ALLOW_ORIGINS")
     if origin == fetch.NULL:
         return f"pages without an origin of their own send it, and it is not in {place}"
     return f"nothing in {place} comes near it"
@@ -45,7 +45,7 @@ def why_refused(policy: Policy, origin: str) -> str:
 
 def nearest(policy: Policy, origin: str) -> Near | None:
     """The entry of ``ALLOW_ORIGINS`` that comes nearest to ``origin``, which it refuses."""
-    place = policy.place.owner("ALLOW_ORIGINS")
+    place = policy.place.written_at("ALLOW_ORIGINS")
     entries = itertools.islice(policy.origins, MOST_COMPARED)
     found = compare(entries, origin)
     if found is None:

@@ -23,11 +23,10 @@ from django.urls import Resolver404, URLResolver, get_resolver
 from django.utils import translation
 
 from . import decorators, fetch
-from .conf import PolicyBook, Ruling
-from .decorators import SAME_ORIGIN, Declaration, DecoratorPlace
-from .exceptions import PolicyError, PolicyErrors
+from .decorators import SAME_ORIGIN, SAME_ORIGIN_ONLY, Declaration, DecoratorPlace
+from .exceptions import PolicyError, PolicyErrors, did_you_mean
 from .inspection import AnyView, Found, Route, ViewInspection, walk_urls
-from .policy import Policy, compile_policy, did_you_mean
+from .policy import Policy, PolicyBook, Ruling, compile_policy
 
 logger = logging.getLogger("django_cors_policy")
 
@@ -70,7 +69,7 @@ def rule_actual(
     method = (request.method or "").upper()
     if request.resolver_match is not None:
         view = request.resolver_match.func
-        ruling = rule_view(book, view, method) if decorators.in_use else None
+        ruling = rule_view(book, view, method) if decorators.any_view_decorated else None
         return ruling or book.rule_path(path)
     by_path = book.rule_path(path)
     # A 404 without a view is most likely Django's, which has looked for one already. Only where
@@ -202,7 +201,7 @@ def derive_policy(
     """
     if declaration.alias == SAME_ORIGIN:
         return _NOBODY
-    place = DecoratorPlace(declaration.alias, declaration.name, on, declaration.overrides)
+    place = DecoratorPlace(declaration, on)
     base = book.policies.get(declaration.alias)
     if base is None:
         error = PolicyError(
@@ -225,15 +224,11 @@ def derive_policy(
             config["REPORT_ONLY"] = {**base.rehearsal.config, **declaration.overrides}
         # Replaced origins replace the database's too.
         takes_rows = "ALLOW_ORIGINS" not in declaration.overrides
-        book.derived[declaration, rehearses] = compile_policy(
-            declaration.alias, config, place, takes_rows=takes_rows
-        )
+        book.derived[declaration, rehearses] = compile_policy(config, place, takes_rows=takes_rows)
     return book.derived[declaration, rehearses]
 
 
-_NOBODY = compile_policy(
-    SAME_ORIGIN, {}, DecoratorPlace(SAME_ORIGIN, "@same_origin_only"), takes_rows=False
-)
+_NOBODY = compile_policy({}, DecoratorPlace(SAME_ORIGIN_ONLY), takes_rows=False)
 
 
 def _close(reason: str, why: str) -> Ruling:
@@ -256,7 +251,7 @@ def inspected_routes() -> Sequence[tuple[Route, ViewInspection]]:
     """The routes of the project's URLconf whose views decorators may say something about."""
     resolver = get_resolver()
     _ = resolver.url_patterns  # imports the views
-    return _inspect_routes(resolver) if decorators.in_use else ()
+    return _inspect_routes(resolver) if decorators.any_view_decorated else ()
 
 
 @functools.lru_cache(maxsize=4)
@@ -278,7 +273,7 @@ def _has_decorated_views(request: HttpRequest) -> bool:
     if chosen not in _imported:
         _ = get_resolver(_urlconf_of(request)).url_patterns
         _imported.add(chosen)
-    return decorators.in_use
+    return decorators.any_view_decorated
 
 
 @receiver(setting_changed)

@@ -327,7 +327,7 @@ class TestResolution:
     def test_nothing_is_resolved_where_nothing_is_decorated(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("django_cors_policy.decorators.in_use", False)
+        monkeypatch.setattr("django_cors_policy.decorators.any_view_decorated", False)
         monkeypatch.setattr(resolution, "_resolve", None)
         response = Client().options("/plain/", headers=preflight_headers(APP, "PUT"))
         assert response.status_code == 204
@@ -340,7 +340,7 @@ class TestResolution:
         self, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Before the URLconf is imported, nobody knows whether any view is decorated."""
-        monkeypatch.setattr("django_cors_policy.decorators.in_use", False)
+        monkeypatch.setattr("django_cors_policy.decorators.any_view_decorated", False)
         monkeypatch.delitem(sys.modules, "tests.urls_unprefixed", raising=False)
         monkeypatch.delitem(sys.modules, "tests.urls_decorated")
         clear_url_caches()

@@ -6,7 +6,7 @@ import re
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from django_cors_policy.exceptions import PolicyError, PolicyErrors
+from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean
 
 ERROR = PolicyError("https://a/", "has a path; an origin has none", "Write 'https://a'.", id="E005")
 
@@ -66,3 +66,19 @@ def test_can_be_copied() -> None:
     """By the protocol that pickle shares: test runners send exceptions between processes."""
     again = copy.copy(ERROR.at("A"))
     assert (str(again), again.key, again.id) == (str(ERROR.at("A")), "A", "E005")
+
+
+@pytest.mark.parametrize(
+    ("word", "known", "hint"),
+    [
+        ("ALLOWED_ORIGINS", ["ALLOW_ORIGINS", "MAX_AGE"], "Did you mean 'ALLOW_ORIGINS'?"),
+        ("allow_origins", ["ALLOW_ORIGINS", "MAX_AGE"], "Did you mean 'ALLOW_ORIGINS'?"),
+        ("Max_Age", ["allow_origins", "max_age"], "Did you mean 'max_age'?"),
+        ("insecure_http", ["insecure-http", "public-suffix"], "Did you mean 'insecure-http'?"),
+        ("xyz", ["insecure-http", "public-suffix"], "Known are insecure-http, public-suffix."),
+        (5, ["a", "b"], "Known are a, b."),
+        ("default", [], "None is known."),
+    ],
+)
+def test_did_you_mean(word: object, known: list[str], hint: str) -> None:
+    assert did_you_mean(word, known) == hint

@@ -207,7 +207,7 @@ def test_decorated_views_are_found_in_a_urlconf_that_was_put_in_later() -> None:
             "Access-Control-Request-Method": "PUT",
         }
         assert Client().options("/function/", headers=headers).status_code == 403
-        assert not decorators.in_use
+        assert not decorators.any_view_decorated
         with override_settings(ROOT_URLCONF="tests.urls_decorated"):
             assert Client().options("/function/", headers=headers).status_code == 204
         """

@@ -570,7 +570,7 @@ def test_one_policy_and_no_decorators(
     send: Send, monkeypatch: pytest.MonkeyPatch, origin: str, allowed: bool
 ) -> None:
     """Nothing has to be looked up then. (This process has imported decorated views.)"""
-    monkeypatch.setattr(decorators, "in_use", False)
+    monkeypatch.setattr(decorators, "any_view_decorated", False)
     response = send("GET", "/hello/", {"Origin": origin})
     assert response.has_header(ORIGIN) == allowed
     assert response[VARY] == "Origin"

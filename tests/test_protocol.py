@@ -12,9 +12,9 @@ from .wire import APP, HEADERS, METHODS, PROTOCOL_CASES, Case
 
 
 def answer(case: Case) -> tuple[int, dict[str, str]]:
-    policy = compile_policy("default", case.policies["default"], Place("default"))
+    policy = compile_policy(case.policies["default"], Place("default"))
     origin = case.headers.get("Origin")
-    grant = policy.judge(origin) if origin is not None else policy.grant_to_all
+    grant = policy.grant_for(origin) if origin is not None else policy.grant_to_all
     if case.method == "OPTIONS" and origin is not None:
         status, answered = answer_preflight(
             policy,
@@ -50,7 +50,7 @@ def echoing() -> Policy:
         "ALLOW_METHODS": ["*"],
         "ALLOW_HEADERS": ["*"],
     }
-    return compile_policy("default", config, Place("default"))
+    return compile_policy(config, Place("default"))
 
 
 def echoed(policy: Policy, method: str, headers: str) -> dict[str, str]:

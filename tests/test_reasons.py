@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from django_cors_policy import sources
 from django_cors_policy.conf import compile_book
-from django_cors_policy.decorators import Declaration, DecoratorPlace
+from django_cors_policy.decorators import SAME_ORIGIN_ONLY, Declaration, DecoratorPlace
 from django_cors_policy.origins import OriginMatcher, split_origin
 from django_cors_policy.policy import Place, Policy, compile_policy, parse_entry
 from django_cors_policy.reasons import MOST_COMPARED, compare, nearest, suggest, why_refused
@@ -44,7 +44,7 @@ SHAPED = [
 
 
 def compiled(config: Mapping[str, Any], **more: Any) -> Policy:
-    return compile_policy("default", config, Place("default"), **more)
+    return compile_policy(config, Place("default"), **more)
 
 
 @pytest.mark.parametrize(
@@ -246,8 +246,8 @@ def test_the_place_is_where_the_list_is_written(policy: Policy, place: str) -> N
 
 
 def test_nobody_s_list_is_the_decorator_s() -> None:
-    place = DecoratorPlace("<same origin only>", "@same_origin_only", "shop.views.account")
-    assert place.owner("ALLOW_ORIGINS") is place
+    place = DecoratorPlace(SAME_ORIGIN_ONLY, "shop.views.account")
+    assert place.written_at("ALLOW_ORIGINS") is place
 
 
 # -- Hostile --------------------------------------------------------------------------------------

@@ -30,11 +30,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext, ngettext_lazy
 
 from django_cors_policy import fetch
-from django_cors_policy.conf import Ruling, policy_book
+from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.explain import Explanation
 from django_cors_policy.origins import guess_origin
-from django_cors_policy.policy import Policy
+from django_cors_policy.policy import Policy, Ruling
 from django_cors_policy.resolution import rule_preflight
 
 from .batches import Line, Plan, RowForms, add_all, form_for_many, make_plan, may_add_many
@@ -724,7 +724,7 @@ def _standing_in_rehearsal(row: RefusedOrigin, ruling: Ruling | None) -> tuple[s
 
 def _allows(policy: Policy, origin: str) -> bool:
     """As the middleware asks; but for ``ALLOW_ORIGIN_FUNC``, which wants the real request."""
-    return policy.judge(origin) is not None or allowlist.judge(policy, origin) is not None
+    return policy.grant_for(origin) is not None or allowlist.judge(policy, origin) is not None
 
 
 def _last_request(row: RefusedOrigin) -> str:

@@ -11,8 +11,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
-from django_cors_policy.exceptions import PolicyError, PolicyErrors
-from django_cors_policy.policy import did_you_mean
+from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean
 
 SETTING = "CORS_ALLOWLIST"
 

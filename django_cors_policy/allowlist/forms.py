@@ -12,11 +12,10 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from django_cors_policy.conf import DEFAULT_ALIAS
 from django_cors_policy.exceptions import PolicyError, PolicyErrors
 from django_cors_policy.explain import Explanation, explain
 from django_cors_policy.fetch import NULL
-from django_cors_policy.policy import Policy
+from django_cors_policy.policy import DEFAULT_ALIAS, Policy
 
 from .batches import Line, RowForms
 from .models import AllowedOrigin, as_people_write

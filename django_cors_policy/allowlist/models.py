@@ -19,15 +19,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from django_cors_policy import fetch
-from django_cors_policy.conf import DEFAULT_ALIAS, policy_book
-from django_cors_policy.exceptions import PolicyError, PolicyErrors
+from django_cors_policy.conf import policy_book
+from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean
 from django_cors_policy.origins import (
     MAX_ORIGIN_LENGTH,
     OriginPattern,
     parse_origin,
     split_origin,
 )
-from django_cors_policy.policy import Policy, credential_problems, did_you_mean
+from django_cors_policy.policy import DEFAULT_ALIAS, Policy, credential_problems
 
 from .conf import allowlist_settings
 from .database import note_write, writing_database

@@ -29,7 +29,7 @@ from django.dispatch import receiver
 from django.utils import timezone
 
 from django_cors_policy import sources
-from django_cors_policy.conf import PolicyBook, policy_book
+from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.origins import OriginMatcher, OriginPattern
 from django_cors_policy.policy import (
@@ -37,6 +37,7 @@ from django_cors_policy.policy import (
     PUBLIC_SUFFIX,
     Grant,
     Policy,
+    PolicyBook,
     credential_problems,
 )
 

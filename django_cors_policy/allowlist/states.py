@@ -17,8 +17,8 @@ from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_cors_policy.conf import DEFAULT_ALIAS, PolicyBook, policy_book
-from django_cors_policy.exceptions import PolicyError, PolicyErrors
+from django_cors_policy.conf import policy_book
+from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean
 from django_cors_policy.fetch import NULL
 from django_cors_policy.origins import (
     ANY_PORT,
@@ -27,7 +27,7 @@ from django_cors_policy.origins import (
     parse_origin,
     split_origin,
 )
-from django_cors_policy.policy import Place, Policy, did_you_mean
+from django_cors_policy.policy import DEFAULT_ALIAS, Place, Policy, PolicyBook
 from django_cors_policy.reasons import MOST_COMPARED
 from django_cors_policy.resolution import declarations, derive_policy
 from django_cors_policy.sites import registrable_domain

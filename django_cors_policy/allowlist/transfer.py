@@ -23,9 +23,8 @@ from django.forms.utils import from_current_timezone
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
-from django_cors_policy.conf import DEFAULT_ALIAS
-from django_cors_policy.exceptions import PolicyError, short_repr
-from django_cors_policy.policy import did_you_mean
+from django_cors_policy.exceptions import PolicyError, did_you_mean, short_repr
+from django_cors_policy.policy import DEFAULT_ALIAS
 
 from .models import AllowedOrigin, AllowedOriginQuerySet, parse_row
 

@@ -9,10 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 
-from django_cors_policy.conf import DEFAULT_ALIAS, PolicyBook, policy_book
+from django_cors_policy.conf import policy_book
 from django_cors_policy.decorators import DecoratorPlace
 from django_cors_policy.exceptions import PolicyErrors
-from django_cors_policy.policy import Place, Policy
+from django_cors_policy.policy import DEFAULT_ALIAS, Place, Policy, PolicyBook
 from django_cors_policy.resolution import declarations, derive_policy
 
 from .messages import as_message, warning
@@ -68,7 +68,7 @@ def all_policies() -> Iterator[tuple[Place, Policy]]:
         declaration = found.declaration
         if declaration.overrides and not found.is_hidden:
             with contextlib.suppress(PolicyErrors):  # check_views has said it
-                place = DecoratorPlace(declaration.alias, declaration.name, found.on)
+                place = DecoratorPlace(declaration, found.on)
                 yield place, derive_policy(book, declaration, found.on)
 
 
@@ -81,4 +81,4 @@ def policies_and_rehearsals() -> Iterator[tuple[Place, Policy]]:
 
 def is_written_in(policy: Policy, key: str) -> bool:
     """Whether ``key`` is written in this policy, not in another one that it takes over."""
-    return key in policy.config and policy.place.owner(key) is policy.place
+    return key in policy.config and policy.place.written_at(key) is policy.place

@@ -10,11 +10,10 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 
 from django_cors_policy import sources
-from django_cors_policy.conf import PolicyBook
 from django_cors_policy.decorators import Mark, all_marks
 from django_cors_policy.exceptions import PolicyErrors
 from django_cors_policy.inspection import Bypass, Route, find_bypasses
-from django_cors_policy.policy import Policy
+from django_cors_policy.policy import Policy, PolicyBook
 from django_cors_policy.resolution import declarations, derive_policy, inspected_routes, rule_view
 
 from .messages import as_message, warning

@@ -8,12 +8,12 @@ from django.conf import settings
 
 from django_cors_policy import browser, fetch, reasons, sources
 from django_cors_policy.browser import Call
-from django_cors_policy.conf import DEFAULT_ALIAS, SETTING, Ruling, policy_book
+from django_cors_policy.conf import SETTING, policy_book
 from django_cors_policy.decorators import SAME_ORIGIN
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.middleware_list import CORSHEADERS, OURS, has_middleware
 from django_cors_policy.origins import Entry
-from django_cors_policy.policy import DEFAULTS, Place, Policy, parse_entry
+from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, Place, Policy, Ruling, parse_entry
 from django_cors_policy.sites import is_loopback
 from django_cors_policy.sources import Row
 
@@ -271,7 +271,7 @@ def _why_refused(ruling: Ruling, rows: Sequence[Row], step: Step) -> tuple[str, 
     near = reasons.nearest(policy, origin)
     for alias, other in policy_book().policies.items():
         # One for everybody is meant for something else.
-        if other.judge(origin) is not None and (near is None or not other.any_origin):
+        if other.grant_for(origin) is not None and (near is None or not other.any_origin):
             why = (
                 f"{Place(alias)} allows it, but what governs {step.path} is {policy.alias!r}, "
                 f"because of {ruling.reason}"

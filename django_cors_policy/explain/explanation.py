@@ -219,7 +219,7 @@ def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
     if step is None or step.answer.ruling is None or fetch.ALLOW_ORIGIN not in step.response:
         return "", None
     policy, origin = step.answer.ruling.policy, step.call.origin
-    owner = policy.place.owner("ALLOW_ORIGINS")
+    owner = policy.place.written_at("ALLOW_ORIGINS")
     if policy.any_origin:
         return f"{owner.locate('ALLOW_ORIGINS', 0)}: '*'", None
     entry = policy.matcher.match(origin)

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from django_cors_policy import fetch
-from django_cors_policy.conf import DEFAULT_ALIAS, SETTING
+from django_cors_policy.conf import SETTING
 from django_cors_policy.decorators import DecoratorPlace
 from django_cors_policy.exceptions import PolicyErrors, short_repr
 from django_cors_policy.inspection import name_of
-from django_cors_policy.policy import DEFAULTS, LISTS, Policy, compile_policy
+from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, LISTS, Policy, compile_policy
 
 from .findings import Fix
 from .target import Target
@@ -23,7 +23,7 @@ MOST_WRITTEN_OUT = 5
 
 def place_of(policy: Policy, key: str) -> str:
     """Where the value of ``key`` is written, or can be."""
-    return policy.place.owner(key).locate(key)
+    return policy.place.written_at(key).locate(key)
 
 
 def fixes_that_add(policy: Policy, key: str, *items: str) -> tuple[Fix, ...]:
@@ -36,19 +36,20 @@ def fixes_for(policy: Policy, change: Mapping[str, Any]) -> tuple[Fix, ...]:
     """Lines that make the change, or the reason why a policy would refuse it."""
     config = {**policy.config, **change}
     try:
-        compile_policy(policy.alias, config, policy.place)
+        compile_policy(config, policy.place)
     except PolicyErrors as refused:
         hints = tuple(f"{error.message} {error.hint}" for error in refused.errors)
         return (Fix("server", hints),)
-    by_decorator = {key for key in change if isinstance(policy.place.owner(key), DecoratorPlace)}
+    by_decorator = {
+        key for key in change if isinstance(policy.place.written_at(key), DecoratorPlace)
+    }
     fixes = []
     if by_decorator:
-        place = policy.place
         words = [as_python(policy.alias)] if policy.alias != DEFAULT_ALIAS else []
         words += [
             f"{key.lower()}={as_python(value)}"
             for key, value in config.items()
-            if isinstance(place.owner(key), DecoratorPlace)
+            if isinstance(place.written_at(key), DecoratorPlace)
         ]
         line = f"@cors_policy({', '.join(words)})"
         fixes.append(Fix("decorator", (f"# {place}", line)))

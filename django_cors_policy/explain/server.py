@@ -34,7 +34,7 @@ from django.urls import (
 from django.utils import translation
 from django.utils.module_loading import import_string
 
-from django_cors_policy.conf import Ruling, policy_book
+from django_cors_policy.conf import policy_book
 from django_cors_policy.inspection import ViewInspection
 from django_cors_policy.middleware import wrap
 from django_cors_policy.middleware_list import (
@@ -47,6 +47,7 @@ from django_cors_policy.middleware_list import (
     is_middleware,
 )
 from django_cors_policy.origins import DEFAULT_PORTS
+from django_cors_policy.policy import Ruling
 from django_cors_policy.refusals import Audience
 from django_cors_policy.resolution import language_of, rule_actual, rule_preflight
 

@@ -316,11 +316,11 @@ WRONG = [
         "beside ALLOW_ORIGINS without '*'.",
     ),
     wrong(
-        {"ALLOW_ORIGIN_FUNC": "tests.test_policy.by_yielding"},
+        {"ALLOW_ORIGIN_FUNC": "tests.policy.test_values.by_yielding"},
         "E013",
         "['ALLOW_ORIGIN_FUNC']",
-        "'tests.test_policy.by_yielding' is a generator function: calling it runs none of its "
-        "code.",
+        "'tests.policy.test_values.by_yielding' is a generator function: calling it runs none of "
+        "its code.",
         "Write 'return' in place of 'yield'.",
     ),
     wrong(

@@ -117,8 +117,8 @@ def test_the_place_is_told_from_where_one_stands(
 def test_is_wider_knows_what_anyone_may_have() -> None:
     from django_cors_policy.policy import Place, compile_policy
 
-    public = compile_policy("p", {"ALLOW_ORIGINS": ["*"]}, Place("p"))
-    some = compile_policy("s", {"ALLOW_ORIGINS": [APP]}, Place("s"))
+    public = compile_policy({"ALLOW_ORIGINS": ["*"]}, Place("p"))
+    some = compile_policy({"ALLOW_ORIGINS": [APP]}, Place("s"))
     assert not checks._is_wider(some, public)
     assert checks._is_wider(public, some)
     assert not checks._is_wider(some, some)

@@ -14,10 +14,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
 from django_cors_policy import sources
-from django_cors_policy.conf import PolicyBook, Ruling, policy_book
+from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyErrors
 from django_cors_policy.inspection import Route, ViewInspection, walk_urls
-from django_cors_policy.policy import Policy
+from django_cors_policy.policy import Policy, PolicyBook, Ruling
 from django_cors_policy.resolution import rule_view
 
 # More origins than this are counted in the table; JSON has them all.
@@ -121,7 +121,7 @@ def _rows(book: PolicyBook, route: Route) -> Iterator[Row]:
             route,
             tuple(filter(None, methods)),
             ruling or by_path,
-            is_sure=ruling is not None or route.is_literal or book.is_sure_below(route.literal),
+            is_sure=ruling is not None or route.is_literal or book.is_uniform_below(route.literal),
         )
 
 

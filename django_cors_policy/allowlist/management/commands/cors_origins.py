@@ -35,9 +35,9 @@ from django_cors_policy.allowlist.states import (
     shown,
 )
 from django_cors_policy.allowlist.transfer import NEVER, Change, Line, Plan, Refused
-from django_cors_policy.conf import DEFAULT_ALIAS, policy_book
-from django_cors_policy.exceptions import PolicyError, PolicyErrors, short_repr
-from django_cors_policy.policy import did_you_mean
+from django_cors_policy.conf import policy_book
+from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean, short_repr
+from django_cors_policy.policy import DEFAULT_ALIAS
 
 # No policy can use such rows, and somebody should look at them.
 MISFITS = (State.UNKNOWN_POLICY, State.REFUSED, State.UNREADABLE)
