@@ -15,7 +15,7 @@ from django_cors_policy.allowlist import states
 from django_cors_policy.allowlist.models import AllowedOrigin
 from django_cors_policy.decorators import cors_policy, same_origin_only
 
-from .test_admin import (
+from .admin.pages import (
     ADD,
     ADD_MANY,
     LIST,

@@ -11,8 +11,8 @@ from django.test import Client
 
 from django_cors_policy.allowlist.models import AllowedOrigin
 
-from .test_admin import ADD, ADD_MANY, LIST, form_data, many, plan_of, project, text_of
-from .test_refused_admin import LIST as REFUSED_LIST
+from .admin.pages import ADD, ADD_MANY, LIST, form_data, many, plan_of, project, text_of
+from .admin.test_refused import LIST as REFUSED_LIST
 
 __all__ = ["project"]  # a fixture that every test here uses
 
@@ -43,7 +43,7 @@ def test_in_the_form(admin_client: Client, brackets: str) -> None:
 
 def test_in_a_paste(admin_client: Client, brackets: str) -> None:
     response = admin_client.post(ADD_MANY, many(brackets))
-    assert plan_of(response)["additions"] == []
+    assert plan_of(response)["added"] == []
     assert len(response.context["plan"].refused) == 1
 
 

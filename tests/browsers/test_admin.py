@@ -16,7 +16,7 @@ from django.test.testcases import LiveServerTestCase, LiveServerThread
 from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
 from django_cors_policy.allowlist.snapshot import allowlist
-from tests.allowlist.test_admin import (
+from tests.allowlist.admin.pages import (
     ADD,
     ADD_MANY,
     LIST,
@@ -26,9 +26,9 @@ from tests.allowlist.test_admin import (
     add,
     add_raw,
 )
-from tests.allowlist.test_admin_tester import PAGE as TEST
-from tests.allowlist.test_refused_admin import LIST as REFUSED_LIST
-from tests.allowlist.test_refused_admin import refuse
+from tests.allowlist.admin.test_refused import LIST as REFUSED_LIST
+from tests.allowlist.admin.test_refused import refuse
+from tests.allowlist.admin.test_test_page import PAGE as TEST
 from tests.allowlist.urls import __name__ as urlconf
 
 if TYPE_CHECKING:

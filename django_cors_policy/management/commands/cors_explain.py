@@ -16,6 +16,7 @@ from django.urls import NoReverseMatch, reverse
 
 from django_cors_policy import fetch
 from django_cors_policy.explain import Exchange, Explanation, Finding, Fix, explain
+from django_cors_policy.management.terminal import printable, write
 
 BLOCKED, MISUSED = 1, 2  # exit statuses
 
@@ -110,7 +111,7 @@ class Command(BaseCommand):
                 reads=options["reads"],
             )
         except ImproperlyConfigured as error:
-            lines = map(_printable, str(error).split("\n"))
+            lines = map(printable, str(error).split("\n"))
             raise CommandError("\n".join(lines), returncode=MISUSED) from error
         if options["format"] == "json":
             self.stdout.write(json.dumps(explanation.as_dict(), indent=2))
@@ -123,11 +124,7 @@ class Command(BaseCommand):
         self._lines: list[str] = []
         self._tell(explanation)
         # At once, so that nothing breaks when "head" has seen enough.
-        text = "\n".join(self._lines)
-        try:
-            self.stdout.write(text)
-        except UnicodeEncodeError:
-            self.stdout.write(text.encode("ascii", "backslashreplace").decode())
+        write(self, "\n".join(self._lines))
 
     # -- The parts, in the order in which somebody in a hurry needs them.
 
@@ -205,7 +202,7 @@ class Command(BaseCommand):
         width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
         text = text.replace("\N{NO-BREAK SPACE}", " ")  # Django writes "3 hours" with one
         for line in textwrap.wrap(
-            _printable(text),
+            printable(text),
             width,
             initial_indent=indent,
             subsequent_indent=" " * len(indent),
@@ -217,7 +214,7 @@ class Command(BaseCommand):
     def _say(
         self, text: str = "", indent: str = "", style: Callable[[str], str] | None = None
     ) -> None:
-        line = indent + _printable(text)
+        line = indent + printable(text)
         self._lines.append(line if style is None else style(line))
 
 
@@ -228,13 +225,6 @@ def _text(argument: str) -> str:
     except UnicodeEncodeError:
         raise ArgumentTypeError(f"{argument!r} is not UTF-8.") from None
     return argument
-
-
-def _printable(text: str) -> str:
-    """The text without what could move the cursor, or turn the line around."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def _lead(fix: Fix, before: Fix | None) -> str:

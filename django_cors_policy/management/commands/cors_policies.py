@@ -17,6 +17,7 @@ from django_cors_policy import sources
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyErrors
 from django_cors_policy.inspection import Route, ViewInspection, walk_urls
+from django_cors_policy.management.terminal import write_table
 from django_cors_policy.policy import Policy, PolicyBook, Ruling
 from django_cors_policy.resolution import rule_view
 
@@ -25,7 +26,7 @@ ORIGINS_SHOWN = 2
 
 
 @dataclass(frozen=True)
-class Row:
+class GovernedMethods:
     """One or more methods of a URL pattern that one policy governs."""
 
     route: Route
@@ -88,17 +89,9 @@ class Command(BaseCommand):
         else:
             self._write_table(rows)
 
-    def _write_table(self, rows: list[Row]) -> None:
-        table = [("PATH", "METHODS", "OPEN TO", "BECAUSE OF"), *map(_as_cells, rows)]
-        widths = [max(len(cells[column]) for cells in table) for column in range(3)]
-        for index, cells in enumerate(table):
-            padded = [cell.ljust(width) for cell, width in zip(cells, widths)]  # noqa: B905
-            line = "  ".join([*padded, cells[3]]).rstrip()
-            if index == 0:
-                line = self.style.MIGRATE_HEADING(line)
-            elif rows[index - 1].is_open_with_credentials:
-                line = self.style.WARNING(line)
-            self.stdout.write(line)
+    def _write_table(self, rows: list[GovernedMethods]) -> None:
+        cells = ((_as_cells(row), row.is_open_with_credentials) for row in rows)
+        write_table(self, ("PATH", "METHODS", "OPEN TO", "BECAUSE OF"), cells)
         with_credentials = sum(row.is_open_with_credentials for row in rows)
         others = sum(row.is_open for row in rows) - with_credentials
         closed = len(rows) - with_credentials - others
@@ -109,7 +102,7 @@ class Command(BaseCommand):
             self.stdout.write("* Some paths of this pattern may match other PATHS.")
 
 
-def _rows(book: PolicyBook, route: Route) -> Iterator[Row]:
+def _rows(book: PolicyBook, route: Route) -> Iterator[GovernedMethods]:
     """The rows of a pattern: one, unless its methods are governed differently."""
     by_path = book.rule_path(route.literal)
     by_method: dict[Ruling | None, list[str]] = {}
@@ -117,7 +110,7 @@ def _rows(book: PolicyBook, route: Route) -> Iterator[Row]:
         ruling = rule_view(book, route.pattern.callback, method)
         by_method.setdefault(ruling, []).append(method)
     for ruling, methods in by_method.items():
-        yield Row(
+        yield GovernedMethods(
             route,
             tuple(filter(None, methods)),
             ruling or by_path,
@@ -125,7 +118,7 @@ def _rows(book: PolicyBook, route: Route) -> Iterator[Row]:
         )
 
 
-def _as_cells(row: Row) -> tuple[str, str, str, str]:
+def _as_cells(row: GovernedMethods) -> tuple[str, str, str, str]:
     return (
         row.route.path + ("" if row.is_sure else " *"),
         ", ".join(row.methods) or "any",
@@ -134,7 +127,7 @@ def _as_cells(row: Row) -> tuple[str, str, str, str]:
     )
 
 
-def _open_to(row: Row) -> str:
+def _open_to(row: GovernedMethods) -> str:
     policy = row.policy
     if policy is None or not row.is_open:
         return "nobody"
@@ -150,7 +143,7 @@ def _open_to(row: Row) -> str:
     return ", ".join(who) + (" WITH CREDENTIALS" if policy.allow_credentials else "")
 
 
-def _as_json(row: Row) -> dict[str, Any]:
+def _as_json(row: GovernedMethods) -> dict[str, Any]:
     policy = row.policy
     return {
         "path": row.route.path,

@@ -7,9 +7,9 @@ import copy
 import datetime
 import json
 import sys
-import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,8 @@ from django.core.management.base import (
 from django.db import Error, IntegrityError, connections
 from django.utils import timezone
 
-from django_cors_policy.allowlist import transfer
+from django_cors_policy.allowlist import batches
+from django_cors_policy.allowlist.batches import NEVER, Line, Plan
 from django_cors_policy.allowlist.database import UndecidedDatabaseError, allowlist_database
 from django_cors_policy.allowlist.models import AllowedOrigin, parse_row
 from django_cors_policy.allowlist.states import (
@@ -34,9 +35,9 @@ from django_cors_policy.allowlist.states import (
     judge,
     shown,
 )
-from django_cors_policy.allowlist.transfer import NEVER, Change, Line, Plan, Refused
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean, short_repr
+from django_cors_policy.management.terminal import write, write_table
 from django_cors_policy.policy import DEFAULT_ALIAS
 
 # No policy can use such rows, and somebody should look at them.
@@ -86,7 +87,7 @@ class Command(BaseCommand):
         )
         command.add_argument(
             "--format",
-            choices=("table", *transfer.FORMATS),
+            choices=("table", *batches.FORMATS),
             default="table",
             help="a table for people (the default), or JSON or CSV for scripts",
         )
@@ -121,7 +122,7 @@ class Command(BaseCommand):
         command = subcommand("import", self._import, "bring in the rows of a file, all or none")
         command.add_argument("file", metavar="FILE", help="a .json or .csv file, - for stdin")
         command.add_argument(
-            "--format", choices=transfer.FORMATS, help="if the file's name does not tell"
+            "--format", choices=batches.FORMATS, help="if the file's name does not tell"
         )
         command.add_argument(
             "--policy",
@@ -142,7 +143,7 @@ class Command(BaseCommand):
             "file", metavar="FILE", nargs="?", default=STANDARD, help="default: - for stdout"
         )
         command.add_argument(
-            "--format", choices=transfer.FORMATS, help="if the file's name does not tell"
+            "--format", choices=batches.FORMATS, help="if the file's name does not tell"
         )
         command.add_argument("--policy", metavar="ALIAS", help="only rows of this policy")
 
@@ -164,8 +165,6 @@ class Command(BaseCommand):
             options["run"](using, options)
         except PolicyErrors as error:
             raise CommandError(str(error)) from error
-        except Refused as refused:
-            raise _refusal(text for _, text in refused.problems) from refused
         except IntegrityError as error:
             raise CommandError(
                 f"Another process has changed the same rows ({error}). Nothing is changed here. "
@@ -193,11 +192,11 @@ class Command(BaseCommand):
             self._write_table(rows)
             return
         items = (
-            {**transfer.as_item(row), "state": standing.state.value, "why": standing.why}
+            {**batches.as_item(row), "state": standing.state.value, "why": standing.why}
             for row, standing in rows
         )
-        fields = (*transfer.FIELDS, "state", "why")
-        self.stdout.write(transfer.render(items, options["format"], fields), ending="")
+        fields = (*batches.FIELDS, "state", "why")
+        self.stdout.write(batches.render(items, options["format"], fields), ending="")
 
     def _rows(self, using: str, policy: str | None) -> list[AllowedOrigin]:
         rows = AllowedOrigin.objects.using(using).order_by()
@@ -215,20 +214,8 @@ class Command(BaseCommand):
         return found
 
     def _write_table(self, rows: Sequence[tuple[AllowedOrigin, Standing]]) -> None:
-        heading = ("POLICY", "ORIGIN", "STATE", "CREDENTIALS", "NOTE")
-        table = [heading, *(_as_cells(row, standing) for row, standing in rows)]
-        widths = [max(_width(cells[column]) for cells in table) for column in range(4)]
-        for index, cells in enumerate(table):
-            padded = [
-                cell + " " * (width - _width(cell))
-                for cell, width in zip(cells, widths)  # noqa: B905 -- the last one needs none
-            ]
-            line = "  ".join([*padded, cells[4]]).rstrip()
-            if index == 0:
-                line = self.style.MIGRATE_HEADING(line)
-            elif rows[index - 1][1].state in MISFITS:
-                line = self.style.WARNING(line)
-            self._say(line)
+        cells = ((_as_cells(row, standing), standing.state in MISFITS) for row, standing in rows)
+        write_table(self, ("POLICY", "ORIGIN", "STATE", "CREDENTIALS", "NOTE"), cells)
         counts = Counter(standing.state.value for _, standing in rows)
         summary = ", ".join(
             f"{counts[state.value]} {state.value}" for state in State if counts[state.value]
@@ -244,50 +231,52 @@ class Command(BaseCommand):
         said: dict[str, Any] = {"policy": options["policy"]}
         if options["expires"] is not None:
             try:
-                said["expires_at"] = transfer.parse_expires(options["expires"])
+                said["expires_at"] = batches.parse_expires(options["expires"])
             except ValidationError as error:
                 raise CommandError(f"--expires: {error.messages[0]}") from error
         if options["note"] is not None:
             said["note"] = options["note"]
         if options["credentials"] is not None:
             said["allow_credentials"] = options["credentials"]
-        lines, problems = _read_origins(options["origins"], said)
-        plan = transfer.make_plan(lines, using, problems=problems)
-        changed = [change.row for change in plan.changed]
-        refused = [problem for row in plan.unchanged for problem in transfer.problems_of(row)]
-        refused += [why for row in [*changed, *plan.unchanged] if (why := _why_not_open(row))]
+        plan = batches.make_plan(_read_origins(options["origins"], said), using)
+        if plan.refused:
+            raise _refusal(problem for line in plan.refused for problem in line.problems)
+        refused = [text for line in plan.unchanged for text in batches.problems_of(line.row)]
+        for line in [*plan.changed, *plan.unchanged]:
+            refused += _why_not_open(line.row)
         if not options["update"]:
             refused += map(_why_not_changed, plan.changed)
         if refused:
             raise _refusal(refused)
-        transfer.carry_out(plan, using)
-        for what, rows in (
+        batches.carry_out(plan, using)
+        for what, lines in (
             ("Added", plan.added),
-            ("Changed", changed),
+            ("Changed", plan.changed),
             ("There already", plan.unchanged),
         ):
-            for row in rows:
-                self._report(f"{what}: {_in_words(row)}.", options)
+            for line in lines:
+                self._report(f"{what}: {_in_words(line.row)}.", options)
 
     def _remove(self, using: str, options: Mapping[str, Any]) -> None:
         policy = options["policy"]
-        lines, problems = _read_origins(options["origins"], {"policy": policy})
+        lines = _read_origins(options["origins"], {"policy": policy})
+        refused = [problem for line in lines for problem in line.problems]
+        origins = dict.fromkeys(line.origin for line in lines if not line.problems)
         rows = {}
         elsewhere: dict[str, list[str]] = {}
-        for row in transfer.rows_with([line.origin for line in lines], using):
+        for row in batches.rows_with(origins, using):
             if row.policy == policy:
                 rows[row.origin] = row
             else:
                 elsewhere.setdefault(row.origin, []).append(row.policy)
-        missing = [line.origin for line in lines if line.origin not in rows]
-        refused = [text for _, text in problems]
+        missing = [origin for origin in origins if origin not in rows]
         for origin in missing:
             refused += _why_not_removed(
                 origin, policy, elsewhere.get(origin, ()), options["missing_ok"]
             )
         if refused:
             raise _refusal(refused)
-        transfer.carry_out(Plan(removed=list(rows.values())), using)
+        batches.carry_out(Plan(removed=list(rows.values())), using)
         for row in rows.values():
             self._report(f"Removed: {_name(row)}.", options)
         for origin in missing:
@@ -298,23 +287,26 @@ class Command(BaseCommand):
     def _import(self, using: str, options: Mapping[str, Any]) -> None:
         name, policy = options["file"], options["policy"]
         text = _read_file(name)
-        lines, problems = transfer.read(text, _format(name, options["format"]), policy)
+        lines = batches.read(text, _format(name, options["format"]), policy)
+        progress = self._progress if self._is_watched(options) else None
         try:
-            plan = transfer.make_plan(
-                lines, using, problems=problems, progress=self._progress(options)
-            )
-            if options["prune"]:
-                plan.removed.extend(transfer.surplus(lines, using, policy))
-            if not options["dry_run"]:
-                transfer.carry_out(plan, using, self._progress(options))
-        except Refused as refused:
+            plan = batches.make_plan(lines, using, progress)
+            for line in plan.duplicates:
+                message = f"{short_repr(line.origin)} is on line {line.same_as} already."
+                line.problems.append(f"{message} Leave one of the two out.")
+            refused = sorted([*plan.refused, *plan.duplicates], key=attrgetter("number"))
+            if options["prune"] and not refused:
+                plan.removed.extend(batches.surplus(lines, using, policy))
+            if not (options["dry_run"] or refused):
+                batches.carry_out(plan, using, progress)
+        finally:
+            if progress is not None:
+                self.stderr.write(BLANK_LINE, str, ending="")
+        if refused:
             place = "standard input" if name == STANDARD else name
             raise _refusal(
-                f"{place}:{line}: {text}" for line, text in refused.problems
-            ) from refused
-        finally:
-            if self._is_watched(options):
-                self.stderr.write(BLANK_LINE, _plain, ending="")
+                f"{place}:{line.number}: {problem}" for line in refused for problem in line.problems
+            )
         if options["dry_run"] or options["verbosity"] > 1:
             self._write_plan(plan)
         counts = (
@@ -326,16 +318,16 @@ class Command(BaseCommand):
     def _write_plan(self, plan: Plan) -> None:
         for row in plan.removed:
             self._say(self.style.ERROR(f"- {_in_words(row)}"))
-        for row in plan.added:
-            self._say(self.style.SUCCESS(f"+ {_in_words(row)}"))
-        for change in plan.changed:
-            self._say(self.style.WARNING(f"~ {_name(change.row)}: {_differences(change)}"))
+        for line in plan.added:
+            self._say(self.style.SUCCESS(f"+ {_in_words(line.row)}"))
+        for line in plan.changed:
+            self._say(self.style.WARNING(f"~ {_name(line.row)}: {_differences(line)}"))
 
     def _export(self, using: str, options: Mapping[str, Any]) -> None:
         name = options["file"]
         format = _format(name, options["format"])
         rows = self._rows(using, options["policy"])
-        text = transfer.render(map(transfer.as_item, rows), format)
+        text = batches.render(map(batches.as_item, rows), format)
         if name == STANDARD:
             self.stdout.write(text, ending="")
             return
@@ -352,27 +344,14 @@ class Command(BaseCommand):
             self._say(text)
 
     def _say(self, text: str) -> None:
-        try:
-            self.stdout.write(text)
-        except UnicodeEncodeError:
-            self.stdout.write(text.encode("ascii", "backslashreplace").decode())
+        write(self, text)
 
     def _is_watched(self, options: Mapping[str, Any]) -> bool:
         return bool(self.stderr.isatty()) and options["verbosity"] > 0
 
-    def _progress(self, options: Mapping[str, Any]) -> transfer.Progress | None:
-        if not self._is_watched(options):
-            return None
-
-        def show(what: str, done: int, total: int) -> None:
-            self.stderr.write(f"\r{what} {done:,} of {total:,} rows ", _plain, ending="")
-            self.stderr.flush()
-
-        return show
-
-
-def _plain(text: str) -> str:
-    return text
+    def _progress(self, what: str, done: int, total: int) -> None:
+        self.stderr.write(f"\r{what} {done:,} of {total:,} rows ", str, ending="")
+        self.stderr.flush()
 
 
 def _refusal(problems: Iterable[str]) -> CommandError:
@@ -384,36 +363,25 @@ def _refusal(problems: Iterable[str]) -> CommandError:
     return CommandError(f"{len(lines)} problems; nothing is changed:\n{listed}")
 
 
-def _read_origins(
-    origins: Iterable[str], said: Mapping[str, Any]
-) -> tuple[list[Line], list[tuple[int, str]]]:
-    """What the command line says of each origin, and what is wrong with it."""
-    lines = {}
-    problems: list[tuple[int, str]] = []
-    for text in origins:
-        try:
-            line = transfer.read_line(0, {"origin": text, **said}, None)
-        except Refused as refused:
-            problems += refused.problems
-        else:
-            lines[line.origin] = line  # one that is written twice is meant once
-    return list(lines.values()), problems
+def _read_origins(origins: Iterable[str], said: Mapping[str, Any]) -> list[Line]:
+    """What the command line says of each origin. One that is written twice is meant once."""
+    return [batches.read_line(0, {"origin": text, **said}, None) for text in origins]
 
 
-def _why_not_open(row: AllowedOrigin) -> str:
-    """Why the row, though it is there, does not let the origin in; empty if it does."""
+def _why_not_open(row: AllowedOrigin) -> list[str]:
+    """Why the row, though it is there, does not let the origin in."""
     if not row.is_enabled:
         why = "somebody has disabled it. Enable it in the admin, or remove it and add it again."
     elif row.expires_at is not None and row.is_expired:
         why = f"it expired {_moment(row.expires_at)}. Say until when: --update --expires 7d."
     else:
-        return ""
-    return f"{_name(row)} is there already, and {why}"
+        return []
+    return [f"{_name(row)} is there already, and {why}"]
 
 
-def _why_not_changed(change: Change) -> str:
+def _why_not_changed(line: Line) -> str:
     return (
-        f"{_name(change.row)} is there already, with other values: {_differences(change)}. "
+        f"{_name(line.row)} is there already, with other values: {_differences(line)}. "
         "To change it, say --update."
     )
 
@@ -450,18 +418,18 @@ def _format(name: str, format: str | None) -> str:
     if name == STANDARD:
         return "json"
     suffix = Path(name).suffix.lower().removeprefix(".")
-    if suffix not in transfer.FORMATS:
+    if suffix not in batches.FORMATS:
         raise CommandError(f"{name} does not tell its format. Say --format json or --format csv.")
     return suffix
 
 
 def _as_cells(row: AllowedOrigin, standing: Standing) -> tuple[str, str, str, str, str]:
     return (
-        _printable(row.policy),
+        row.policy,
         shown(row.origin),
         standing.text.replace("\N{NO-BREAK SPACE}", " "),
         describe_credentials(row),
-        _printable(row.note),
+        row.note,
     )
 
 
@@ -480,10 +448,10 @@ def _in_words(row: AllowedOrigin) -> str:
     return ", ".join(facts)
 
 
-def _differences(change: Change) -> str:
+def _differences(line: Line) -> str:
     return ", ".join(
-        f"{name} is {_value(before)}, not {_value(getattr(change.row, name))}"
-        for name, before in change.before.items()
+        f"{name} is {_value(before)}, not {_value(getattr(line.row, name))}"
+        for name, before in line.before.items()
     )
 
 
@@ -502,15 +470,3 @@ def _moment(moment: datetime.datetime) -> str:
     if timezone.is_aware(moment):
         moment = timezone.localtime(moment)
     return f"{moment:%Y-%m-%d %H:%M:%S %Z}".rstrip()
-
-
-def _printable(text: str) -> str:
-    """The text without what could move the cursor, or turn the line around."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
-
-
-def _width(text: str) -> int:
-    """How many columns a terminal needs for the text."""
-    return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in text)

@@ -16,17 +16,17 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from django.utils import timezone
 
-from django_cors_policy.allowlist import admin as our_admin
 from django_cors_policy.allowlist.admin import RefusedOriginAdmin
-from django_cors_policy.allowlist.batches import make_plan
-from django_cors_policy.allowlist.forms import MOST_ORIGINS
+from django_cors_policy.allowlist.admin import refused as our_admin
+from django_cors_policy.allowlist.admin.forms import MOST_ORIGINS
+from django_cors_policy.allowlist.admin.many import plan_additions
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
 from django_cors_policy.allowlist.snapshot import Allowlist
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from tests.views import hello
 
-from .test_admin import LIST as ALLOWED_LIST
-from .test_admin import add, cells, log, origins_on, project, text_of, told
+from .pages import LIST as ALLOWED_LIST
+from .pages import add, cells, log, origins_on, project, text_of, told
 
 __all__ = ["project"]  # a fixture that every test here uses
 
@@ -52,11 +52,6 @@ def recording(project: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> 
     """On, as far as the pages can tell; nothing of what they are asked for is recorded."""
     settings.ROOT_URLCONF = __name__
     monkeypatch.setattr(our_admin, "is_recording", lambda: True)
-
-
-@pytest.fixture
-def admin(admin_client: Client) -> Client:
-    return admin_client
 
 
 def user_who_may(*codenames: str) -> Client:
@@ -503,13 +498,13 @@ def test_nothing_is_added_twice_or_by_halves(
     rows = [refuse(), refuse("https://other.example", policy="partners")]
 
     def plan_and_be_overtaken(lines: Any, using: str) -> Any:
-        planned = make_plan(lines, using)
-        if planned.additions[0].row.policy == "partners":
-            monkeypatch.setattr(our_admin, "make_plan", make_plan)
+        planned = plan_additions(lines, using)
+        if planned.added[0].row.policy == "partners":
+            monkeypatch.setattr(our_admin, "plan_additions", plan_additions)
             add("https://other.example", policy="partners")
         return planned
 
-    monkeypatch.setattr(our_admin, "make_plan", plan_and_be_overtaken)
+    monkeypatch.setattr(our_admin, "plan_additions", plan_and_be_overtaken)
     response = confirm(admin, *rows)
     assert "Nothing was added: somebody else has just added one of these." in text_of(response)
     assert not AllowedOrigin.objects.filter(origin=ORIGIN).exists()

@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.explain import Explanation, Finding, Fix
 
-from .models import AllowedOrigin, RefusedOrigin, parse_row
-from .states import samples
+from ..models import AllowedOrigin, RefusedOrigin, parse_row
+from ..states import samples
 
 # Of each ``Fix.where``: what stands above its lines.
 WHERE = {
@@ -46,7 +46,7 @@ class Cause(NamedTuple):
     advice: list[Advice]
 
 
-class Step(NamedTuple):
+class DiagramStep(NamedTuple):
     """A step of the conversation: ``kind`` says where it stands in the picture, and how.
 
     "page" and "request" and "response" hold lines as they are written; "goes-on" and "stops" are
@@ -73,13 +73,13 @@ def refused_call(row: RefusedOrigin) -> dict[str, str]:
     return {"origin": row.origin, "method": row.method, "url": row.path}
 
 
-def tell(explanation: Explanation) -> dict[str, object]:
+def page_context(explanation: Explanation) -> dict[str, object]:
     """What the template shows."""
     return {
         "explanation": explanation,
         "causes": [_show(cause) for cause in explanation.causes],
         "notes": [_show(note) for note in explanation.notes],
-        "steps": list(draw(explanation)),
+        "steps": list(diagram(explanation)),
         "server": "://".join(urlsplit(explanation.url)[:2]),
     }
 
@@ -107,30 +107,27 @@ def _lead(fix: Fix, before: Fix | None) -> str:
 # --- The picture ---------------------------------------------------------------------------------
 
 
-def draw(explanation: Explanation) -> Iterator[Step]:
+def diagram(explanation: Explanation) -> Iterator[DiagramStep]:
     """The conversation of page and server, in its order."""
-    yield Step("page", _("The script calls"), tuple(_script(explanation)), _before(explanation))
+    script = tuple(_script(explanation))
+    yield DiagramStep("page", _("The script calls"), script, _before(explanation))
     last = len(explanation.exchanges)
     for number, exchange in enumerate(explanation.exchanges, 1):
         is_preflight = exchange.kind == "preflight"
-        yield Step(
-            "request",
-            _("Preflight, to the server") if is_preflight else _("Request, to the server"),
-            _lines(exchange.request.line, exchange.request.headers),
-        )
-        yield Step(
-            "response",
-            _("Answer to the preflight, to the browser")
-            if is_preflight
-            else _("Answer, to the browser"),
-            _lines(exchange.response.line, exchange.response.headers),
-        )
+        if is_preflight:
+            titles = _("Preflight, to the server"), _("Answer to the preflight, to the browser")
+        else:
+            titles = _("Request, to the server"), _("Answer, to the browser")
+        request, response = exchange.request, exchange.response
+        yield DiagramStep("request", titles[0], _lines(request.line, request.headers))
+        yield DiagramStep("response", titles[1], _lines(response.line, response.headers))
         if exchange.failure:
-            yield Step("stops", _("The browser stops here"), text=exchange.failure)
-        elif is_preflight:
-            yield Step("goes-on", _("The browser goes on"), text=_("The server allows the call."))
-        elif number < last:
-            yield Step("goes-on", _("The browser goes on"), text=_("It follows the redirect."))
+            yield DiagramStep("stops", _("The browser stops here"), text=exchange.failure)
+        elif is_preflight or number < last:
+            why = (
+                _("The server allows the call.") if is_preflight else _("It follows the redirect.")
+            )
+            yield DiagramStep("goes-on", _("The browser goes on"), text=why)
     if explanation.may_read:
         text = _("The script gets the answer.")
     else:
@@ -138,7 +135,7 @@ def draw(explanation: Explanation) -> Iterator[Step]:
             "The script gets a TypeError that gives no reason; the browser's console has more."
         )
     kind = "allowed" if explanation.is_allowed else "blocked"
-    yield Step(kind, explanation.verdict, text=text)
+    yield DiagramStep(kind, explanation.verdict, text=text)
 
 
 def _script(explanation: Explanation) -> Iterator[str]:

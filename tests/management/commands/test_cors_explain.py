@@ -21,9 +21,8 @@ from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
 from django_cors_policy.allowlist.snapshot import allowlist
 from django_cors_policy.decorators import cors_policy
-
-from .test_example_project import MANAGE, environment, manage
-from .urls import urlpatterns as views
+from tests.test_example_project import MANAGE, environment, manage
+from tests.urls import urlpatterns as views
 
 APP, STRANGER = "https://app.example.com", "https://stranger.example"
 ROW = "https://row.example"

@@ -17,10 +17,10 @@ from django.urls import path
 from django.utils import timezone
 
 from django_cors_policy.allowlist.admin import AllowedOriginAdmin, RefusedOriginAdmin
-from django_cors_policy.allowlist.forms import AllowedOriginForm
+from django_cors_policy.allowlist.admin.forms import AllowedOriginForm
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
 
-from .test_admin import (
+from .pages import (
     add,
     form_data,
     hidden_fields,
@@ -33,7 +33,7 @@ from .test_admin import (
     token,
     told,
 )
-from .test_refused_admin import ORIGIN, refuse
+from .test_refused import ORIGIN, refuse
 
 __all__ = ["project"]  # a fixture that every test here uses
 
@@ -271,7 +271,7 @@ def test_the_form_of_the_project_has_its_say(
 ) -> None:
     monkeypatch.setattr(ProjectAdmin, "form", ProjectForm)
     response = operator.post(ADD_MANY, many("https://a.example\nhttps://foreign.example"))
-    assert plan_of(response)["additions"] == [(1, "https://a.example")]
+    assert plan_of(response)["added"] == [(1, "https://a.example")]
     assert [line.text for line in response.context["plan"].refused] == ["https://foreign.example"]
     assert "Not of this company." in text_of(response)
     text = text_of(allow(operator, refuse("https://foreign.example")))
@@ -293,7 +293,7 @@ def test_a_field_that_the_project_adds_is_missing_and_named(
     monkeypatch.setattr(ProjectAdmin, "get_form", get_form)
     response = operator.post(ADD_MANY, many("https://a.example"))
     assert "Ticket: This field is required." in text_of(response)
-    assert plan_of(response)["additions"] == []
+    assert plan_of(response)["added"] == []
 
 
 def test_a_form_that_takes_any_policy(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -347,7 +347,7 @@ def test_an_error_of_a_read_only_field_is_told_above_the_form(
 @pytest.mark.parametrize("count", [1, 300, 500, 5000, 100_000])
 def test_brackets_by_the_thousand_are_refused(operator: Client, count: int) -> None:
     response = operator.post(ADD_MANY, many(f"https://{'(' * count}"))
-    assert plan_of(response)["additions"] == []
+    assert plan_of(response)["added"] == []
     assert len(response.context["plan"].refused) == 1
 
 

@@ -8,7 +8,6 @@ and the methods of that admin. What it keeps from the page for one row, it keeps
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
@@ -21,8 +20,9 @@ from django.utils.translation import gettext as _
 
 from django_cors_policy.policy import Policy
 
-from .models import AllowedOrigin, parse_row
-from .states import Standing, Wildcards, allowed_by_settings, judge, known_policies
+from ..batches import Line, Plan, make_plan
+from ..models import AllowedOrigin, parse_row
+from ..states import Wildcards, allowed_by_settings, known_policies
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -31,44 +31,6 @@ if TYPE_CHECKING:
     _RowAdmin = ModelAdmin[AllowedOrigin]
 
 _Form = TypeVar("_Form", bound="forms.ModelForm[Any]")
-
-
-@dataclass
-class Line:
-    """One row that is asked for, and what becomes of it. Its number is 0 if nothing was pasted."""
-
-    number: int
-    text: str
-    form: _RowForm
-    remarks: list[str] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.row = self.form.instance
-        # Whether the row exists is looked up for all lines in one query.
-        vars(self.row)["validate_constraints"] = lambda exclude=None: None
-        self.problems = list(_problems_of(self.form))
-        del vars(self.row)["validate_constraints"]
-
-    @property
-    def standing(self) -> Standing:
-        return judge(self.row)
-
-
-def _problems_of(form: _RowForm) -> Iterable[str]:
-    for name, errors in form.errors.items():
-        for error in errors:
-            is_about_all = name in ("origin", "policy", NON_FIELD_ERRORS)
-            yield str(error) if is_about_all else f"{form[name].label}: {error}"
-
-
-@dataclass
-class Plan:
-    """What adding many rows would do."""
-
-    additions: list[Line] = field(default_factory=list)
-    existing: list[Line] = field(default_factory=list)
-    duplicates: list[Line] = field(default_factory=list)
-    refused: list[Line] = field(default_factory=list)
 
 
 class RowForms:
@@ -89,7 +51,14 @@ class RowForms:
     def line(self, number: int, text: str, origin: str, *, note: str = "", **values: Any) -> Line:
         """The line for a row with this ``origin``; ``values`` replace what is said of all rows."""
         data = {**self._common, "origin": origin, "note": note or self._note, **values}
-        line = Line(number, text, self._form_class(data))
+        form = self._form_class(data)
+        row = form.instance
+        # Whether the row exists is looked up for all lines in one query.
+        vars(row)["validate_constraints"] = lambda exclude=None: None
+        problems = list(_problems_of(form))
+        del vars(row)["validate_constraints"]
+        line = Line(number, row.policy, row.origin, problems=problems, text=text, form=form)
+        line.row = row
         if note and "note" not in self._form_class.base_fields:
             line.remarks.append(_("The note is left out: you may not write notes."))
         return line
@@ -122,44 +91,28 @@ def _row_form_class(model_admin: _RowAdmin, request: HttpRequest) -> type[_RowFo
     return model_admin.get_form(request, None, change=False)
 
 
+def _problems_of(form: _RowForm) -> Iterable[str]:
+    for name, errors in form.errors.items():
+        for error in errors:
+            is_about_all = name in ("origin", "policy", NON_FIELD_ERRORS)
+            yield str(error) if is_about_all else f"{form[name].label}: {error}"
+
+
 # --- Planning ------------------------------------------------------------------------------------
 
 
-def make_plan(lines: Iterable[Line], using: str) -> Plan:
-    """What would become of each line, as things are in the database ``using``."""
-    plan = Plan()
-    first_with: dict[tuple[str, str], Line] = {}
-    for line in lines:
-        if line.problems:
-            line.remarks += line.problems
-            plan.refused.append(line)
-            continue
-        first = first_with.setdefault((line.row.policy, line.row.origin), line)
-        if first is not line:
-            line.remarks.append(_("As line %(number)s.") % {"number": first.number})
-            plan.duplicates.append(line)
-    existing = _existing(first_with, using)
-    for key, line in first_with.items():
-        if (row := existing.get(key)) is not None:
-            line.row = row
-            plan.existing.append(line)
-        else:
-            plan.additions.append(line)
-    by_policy = attrgetter("row.policy")
-    for alias, additions in groupby(sorted(plan.additions, key=by_policy), by_policy):
+def plan_additions(lines: Iterable[Line], using: str) -> Plan:
+    """What would become of each line, and remarks on it for the page."""
+    plan = make_plan(lines, using)
+    for line in plan.refused:
+        line.remarks += line.problems
+    for line in plan.duplicates:
+        line.remarks.append(_("As line %(number)s.") % {"number": line.same_as})
+    by_policy = attrgetter("policy")
+    for alias, additions in groupby(sorted(plan.added, key=by_policy), by_policy):
         if (policy := known_policies().get(alias)) is not None:
             _remark_on(list(additions), policy)
     return plan
-
-
-def _existing(
-    keys: Iterable[tuple[str, str]], using: str
-) -> Mapping[tuple[str, str], AllowedOrigin]:
-    rows = AllowedOrigin.objects.using(using).filter(
-        policy__in={policy for policy, _origin in keys}, origin__in=[origin for _, origin in keys]
-    )
-    # Some databases compare without regard to case, and would refuse the row.
-    return {(row.policy, row.origin.lower()): row for row in rows}
 
 
 def _remark_on(additions: Sequence[Line], policy: Policy) -> None:

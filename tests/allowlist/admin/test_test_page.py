@@ -27,9 +27,9 @@ from django_cors_policy.explain import explain
 from tests.urls import urlpatterns as views
 from tests.views import hello
 
-from .test_admin import ADD, LIST, MIDDLEWARE, add, add_raw, project, text_of
-from .test_refused_admin import LIST as REFUSED_LIST
-from .test_refused_admin import refuse
+from .pages import ADD, LIST, MIDDLEWARE, add, add_raw, project, text_of
+from .test_refused import LIST as REFUSED_LIST
+from .test_refused import refuse
 
 __all__ = ["project"]  # a fixture that every test here uses
 
@@ -74,11 +74,6 @@ urlpatterns = [
 @pytest.fixture(autouse=True)
 def pages(project: None, settings: Any) -> None:
     settings.ROOT_URLCONF = __name__
-
-
-@pytest.fixture
-def admin(admin_client: Client) -> Client:
-    return admin_client
 
 
 def user_who_may(*codenames: str) -> Client:

@@ -17,9 +17,10 @@ from django_cors_policy.explain import Explanation, explain
 from django_cors_policy.fetch import NULL
 from django_cors_policy.policy import DEFAULT_ALIAS, Policy
 
-from .batches import Line, RowForms
-from .models import AllowedOrigin, as_people_write
-from .states import known_policies, named, views_that_add_credentials
+from ..batches import Line
+from ..models import AllowedOrigin, as_people_write
+from ..states import known_policies, named, views_that_add_credentials
+from .many import RowForms
 
 # SQLite takes no more than 999 values in one query everywhere.
 MOST_ORIGINS = 500

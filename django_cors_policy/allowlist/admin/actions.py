@@ -1,0 +1,142 @@
+"""What the admin does to selected rows: enable, disable, extend."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db import models, transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
+
+from ..models import AllowedOrigin
+from ..states import State, judge
+from .base import OriginAdmin, database
+
+EXTENSION = datetime.timedelta(days=30)
+
+ENABLED = ngettext_lazy("%(count)d origin enabled.", "%(count)d origins enabled.", "count")
+ENABLED_ALREADY = ngettext_lazy(
+    "%(count)d was enabled already.", "%(count)d were enabled already.", "count"
+)
+STILL_WITHOUT_EFFECT = ngettext_lazy(
+    "%(count)d of them still has no effect; its state says why.",
+    "%(count)d of them still have no effect; their states say why.",
+    "count",
+)
+DISABLED = ngettext_lazy("%(count)d origin disabled.", "%(count)d origins disabled.", "count")
+DISABLED_ALREADY = ngettext_lazy(
+    "%(count)d was disabled already.", "%(count)d were disabled already.", "count"
+)
+EXTENDED = ngettext_lazy(
+    "%(count)d origin extended by 30 days.", "%(count)d origins extended by 30 days.", "count"
+)
+LIVE_AGAIN = ngettext_lazy(
+    "%(count)d of them had expired, and is live again.",
+    "%(count)d of them had expired, and are live again.",
+    "count",
+)
+NEVER_EXPIRES = ngettext_lazy(
+    "%(count)d has no expiry to extend, and was left as it is.",
+    "%(count)d have no expiry to extend, and were left as they are.",
+    "count",
+)
+NOT_YOURS = ngettext_lazy(
+    "%(count)d was left as it is: you may not change it.",
+    "%(count)d were left as they are: you may not change them.",
+    "count",
+)
+
+
+class RowActions(OriginAdmin):
+    """Actions that change no more of a row than its page lets the user change."""
+
+    actions = ("enable", "disable", "extend")
+
+    def has_switch_permission(self, request: HttpRequest) -> bool:
+        """Who may enable and disable rows."""
+        return self._may_change(request, "is_enabled")
+
+    def has_extend_permission(self, request: HttpRequest) -> bool:
+        """Who may move the expiry of rows."""
+        return self._may_change(request, "expires_at")
+
+    def _may_change(
+        self, request: HttpRequest, field: str, row: AllowedOrigin | None = None
+    ) -> bool:
+        is_fixed = field in self.get_readonly_fields(request, row)
+        return self.has_change_permission(request, row) and not is_fixed
+
+    def _lock(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], field: str
+    ) -> list[AllowedOrigin]:
+        """The rows whose ``field`` the user may change on their pages too; tells of the others."""
+        rows = list(queryset.using(database()).select_for_update())
+        changeable = [
+            row
+            for row in rows
+            if self._may_change(request, field, row)
+            and field in flatten_fieldsets(self.get_fieldsets(request, row))
+        ]
+        self._tell(request, messages.WARNING, NOT_YOURS, len(rows) - len(changeable))
+        return changeable
+
+    @admin.action(permissions=["switch"], description=gettext_lazy("Enable selected origins"))
+    def enable(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        changed, left = self._switch(request, queryset, to=True, message=_("Enabled."))
+        self._tell(request, messages.SUCCESS, ENABLED, len(changed))
+        self._tell(request, messages.INFO, ENABLED_ALREADY, left)
+        without_effect = sum(not judge(row).state.is_live for row in changed)
+        self._tell(request, messages.WARNING, STILL_WITHOUT_EFFECT, without_effect)
+
+    @admin.action(permissions=["switch"], description=gettext_lazy("Disable selected origins"))
+    def disable(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        changed, left = self._switch(request, queryset, to=False, message=_("Disabled."))
+        self._tell(request, messages.SUCCESS, DISABLED, len(changed))
+        self._tell(request, messages.INFO, DISABLED_ALREADY, left)
+
+    @admin.action(permissions=["extend"], description=gettext_lazy("Extend selected by 30 days"))
+    def extend(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        with transaction.atomic(using=database()):
+            rows = self._lock(request, queryset, "expires_at")
+            expired = [row for row in rows if judge(row).state == State.EXPIRED]
+            changed = [row for row in rows if _extend(row)]
+            self._write(request, changed, "expires_at", _("Extended by 30 days."))
+        self._tell(request, messages.SUCCESS, EXTENDED, len(changed))
+        revived = sum(judge(row).state.is_live for row in expired)
+        self._tell(request, messages.WARNING, LIVE_AGAIN, revived)
+        self._tell(request, messages.INFO, NEVER_EXPIRES, len(rows) - len(changed))
+
+    def _switch(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], *, to: bool, message: str
+    ) -> tuple[list[AllowedOrigin], int]:
+        """Returns the rows that were changed, and how many were so already."""
+        with transaction.atomic(using=database()):
+            rows = self._lock(request, queryset, "is_enabled")
+            changed = [row for row in rows if row.is_enabled != to]
+            for row in changed:
+                row.is_enabled = to
+            self._write(request, changed, "is_enabled", message)
+        return changed, len(rows) - len(changed)
+
+    def _write(
+        self, request: HttpRequest, rows: Sequence[AllowedOrigin], field: str, message: str
+    ) -> None:
+        AllowedOrigin.objects.using(database()).bulk_update(rows, [field], batch_size=500)
+        assert request.user.pk is not None  # noqa: S101 -- the admin's users are logged in
+        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, message)
+
+
+def _extend(row: AllowedOrigin) -> bool:
+    """Whether the row could be extended."""
+    before = row.expires_at
+    # Who wrote the year 9999 meant never.
+    with contextlib.suppress(OverflowError):
+        row.extend(EXTENSION)
+    return row.expires_at != before

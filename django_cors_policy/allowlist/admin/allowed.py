@@ -1,0 +1,266 @@
+"""The admin of allowed origins: rows with what becomes of them, said in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db import connections, models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.templatetags.static import static
+from django.urls import path
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from django_cors_policy.explain import Explanation
+
+from ..batches import Plan
+from ..models import AllowedOrigin, as_people_write
+from ..states import (
+    LABELS,
+    State,
+    describe_credentials,
+    entries_that_allow,
+    judge,
+    remarks,
+    shown,
+    views_that_add_credentials,
+    with_credentials,
+    with_state,
+)
+from .actions import RowActions
+from .base import database
+from .forms import AddManyForm, AllowedOriginForm, CallForm
+from .many import RowForms, form_for_many, may_add_many, plan_additions
+from .test_page import deciding_row, new_row, page_context
+
+if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
+
+# What one can say of many rows together.
+SHARED = ("allow_credentials", "expires_at", "note")
+
+ICONS = {
+    State.LIVE: "admin/img/icon-yes.svg",
+    State.EXPIRING: "admin/img/icon-yes.svg",
+    State.DISABLED: "admin/img/icon-no.svg",
+    State.EXPIRED: "admin/img/icon-no.svg",
+    State.UNKNOWN_POLICY: "admin/img/icon-alert.svg",
+    State.REFUSED: "admin/img/icon-alert.svg",
+    State.UNREADABLE: "admin/img/icon-alert.svg",
+}
+
+
+class StateFilter(admin.SimpleListFilter):
+    """What becomes of a row, as its column says it."""
+
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(state.value, label) for state, label in LABELS.items()]
+
+    def queryset(self, request: Any, queryset: Any) -> models.QuerySet[Any] | None:
+        value = self.value()
+        return (
+            with_state(queryset, State(value))
+            if value in {state.value for state in State}
+            else None
+        )
+
+
+class CredentialsFilter(admin.SimpleListFilter):
+    """Whether pages may send cookies and logins, all in all."""
+
+    title = gettext_lazy("credentials")
+    parameter_name = "credentials"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        choices = [("yes", _("allowed")), ("no", _("not allowed"))]
+        if views_that_add_credentials():
+            choices.insert(1, ("views", _("allowed on some views alone")))
+        return choices
+
+    def queryset(self, request: Any, queryset: Any) -> models.QuerySet[Any] | None:
+        value = self.value()
+        return with_credentials(queryset, value) if value in ("yes", "views", "no") else None
+
+
+class AllowedOriginAdmin(RowActions):
+    """Rows with what becomes of them, said in words."""
+
+    form = AllowedOriginForm
+    list_display = ("origin_as_read", "state", "policy", "credentials", "note", "updated_at")
+    list_filter = (StateFilter, ("policy", admin.AllValuesFieldListFilter), CredentialsFilter)
+    date_hierarchy = "expires_at"
+    search_fields = ("origin", "note")
+    search_help_text = gettext_lazy(
+        "Part of an origin or note. Or a whole address, such as https://a.b.example.com/page: "
+        "that also finds the rows whose wildcard allows it."
+    )
+    readonly_fields = ("state", "credentials", "sent_as", "created_at", "updated_at")
+
+    # -- The list.
+
+    @admin.display(description=gettext_lazy("state"))
+    def state(self, row: AllowedOrigin) -> SafeString:
+        standing = judge(row)
+        text = format_html('<img src="{}" alt=""> {}', static(ICONS[standing.state]), standing.text)
+        if standing.why:
+            return format_html('{}<div class="help">{}</div>', text, standing.why)
+        return text
+
+    @admin.display(description=gettext_lazy("credentials"))
+    def credentials(self, row: AllowedOrigin) -> str:
+        return describe_credentials(row)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """As Django's, with a link to add many for those who may."""
+        context = {"may_add_many": may_add_many(self, request), **(extra_context or {})}
+        return super().changelist_view(request, context)
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        changelist = super().get_changelist_instance(request)
+        rows = changelist.root_queryset
+        # MariaDB and MySQL fail on dates while their time zone tables are empty.
+        works = connections[rows.db].features.has_zoneinfo_database
+        if not (works and rows.exclude(expires_at=None).exists()):
+            changelist.date_hierarchy = None
+        return changelist
+
+    def _origins_that_allow(self, origin: str) -> list[str]:
+        """Also those of wildcards."""
+        return entries_that_allow(origin)
+
+    # -- One row.
+
+    def get_fieldsets(self, request: HttpRequest, obj: AllowedOrigin | None = None) -> Any:
+        what = ["origin", "policy"]
+        if obj is not None:
+            what = ["state", "origin", "policy"]
+            if as_people_write(obj.origin) != obj.origin:
+                what.insert(2, "sent_as")
+        intro = _(
+            "Pages from this origin may call this server from their visitors' browsers, and read "
+            "what it answers, as far as the policy goes."
+        )
+        fieldsets: list[tuple[str | None, dict[str, Any]]] = [
+            (None, {"fields": what, "description": intro}),
+            (
+                _("How far, and how long"),
+                {"fields": ["allow_credentials", "is_enabled", "expires_at"]},
+            ),
+            (_("For colleagues"), {"fields": ["note"]}),
+        ]
+        if obj is not None:
+            fieldsets[1][1]["fields"].insert(1, "credentials")
+            fieldsets[2][1]["fields"] += ["created_at", "updated_at"]
+        return fieldsets
+
+    @admin.display(description=gettext_lazy("as browsers send it"))
+    def sent_as(self, row: AllowedOrigin) -> str:
+        return str(row.origin)
+
+    def response_add(
+        self, request: HttpRequest, obj: AllowedOrigin, post_url_continue: str | None = None
+    ) -> HttpResponse:
+        response = super().response_add(request, obj, post_url_continue)
+        self._remark_on(request, obj)
+        return response
+
+    def response_change(self, request: HttpRequest, obj: AllowedOrigin) -> HttpResponse:
+        response = super().response_change(request, obj)
+        self._remark_on(request, obj)
+        return response
+
+    def _remark_on(self, request: HttpRequest, row: AllowedOrigin) -> None:
+        for remark in remarks(row):
+            self.message_user(request, remark, messages.WARNING)
+
+    # -- Many rows.
+
+    def get_urls(self) -> list[Any]:
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}"
+        add_many = self.admin_site.admin_view(self.add_many_view)
+        test = self.admin_site.admin_view(self.test_view)
+        return [
+            path("add-many/", add_many, name=f"{prefix}_add_many"),
+            path("test/", test, name=f"{prefix}_test"),
+            *super().get_urls(),
+        ]
+
+    def add_many_view(self, request: HttpRequest) -> HttpResponse:
+        """Add many rows: a form, a preview of what would come of it, and then that."""
+        if not may_add_many(self, request):
+            raise PermissionDenied
+        form_class = form_for_many(self, request, AddManyForm)
+        if request.method != "POST":
+            return self._render_add_many(request, form_class())
+        form = form_class(request.POST)
+        if not form.is_valid() or "_edit" in request.POST:
+            return self._render_add_many(request, form)
+        if "_confirm" in request.POST and self._add_planned(
+            request, self, lambda: self._plan(request, form).added
+        ):
+            return HttpResponseRedirect(self.url_of("changelist"))
+        return self._render(
+            request,
+            "add_many_preview.html",
+            _("Add many origins: what would come of it"),
+            {"form": form, "plan": self._plan(request, form)},
+        )
+
+    def _plan(self, request: HttpRequest, form: AddManyForm) -> Plan:
+        return plan_additions(form.lines(RowForms(self, request, form)), database())
+
+    def _render_add_many(self, request: HttpRequest, form: AddManyForm) -> HttpResponse:
+        fieldsets = [
+            (None, {"fields": _present(form, "origins", "policy")}),
+            (_("For all of them"), {"fields": _present(form, *SHARED)}),
+        ]
+        title = _("Add many origins")
+        return self._render_form(request, "add_many.html", title, form, fieldsets)
+
+    # -- One request.
+
+    def test_view(self, request: HttpRequest) -> HttpResponse:
+        """Test a request: a form, and what would become of the call. Changes nothing."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        # Links lead here with a part of it filled in; whoever sends the form sends a URL.
+        is_sent = "url" in request.GET
+        form = CallForm(request.GET) if is_sent else CallForm(initial=request.GET.dict())
+        result = self._result(request, form.explanation) if form.is_valid() else {}
+        fieldsets = [
+            (None, {"fields": ["origin", "method", "url"]}),
+            (_("What the script sends"), {"fields": ["content_type", "headers", "credentials"]}),
+            (_("What it reads"), {"fields": ["reads"]}),
+        ]
+        title = _("Test a request")
+        return self._render_form(request, "test.html", title, form, fieldsets, **result)
+
+    def _result(self, request: HttpRequest, explanation: Explanation) -> dict[str, Any]:
+        """What the page shows of a result: all that is told, and where to go from there."""
+        buttons = []
+        key = deciding_row(explanation)
+        row = self.get_object(request, str(key)) if key is not None else None
+        if row is not None and self.has_view_or_change_permission(request, row):
+            text = _("Open row %(key)s, %(row)s") % {"key": row.pk, "row": shown(row.origin)}
+            buttons.append((text, self.url_of("change", row.pk)))
+        new = new_row(explanation, row)
+        if new is not None and self.has_add_permission(request):
+            text = _("Allow %(origin)s, by a row") % {"origin": shown(new["origin"])}
+            buttons.append((text, f"{self.url_of('add')}?{urlencode(new)}"))
+        return {**page_context(explanation), "buttons": buttons}
+
+
+def _present(form: forms.BaseForm, *names: str) -> list[str]:
+    """Those of the fields that the form has: not each user may set all of them."""
+    return [name for name in names if name in form.fields]

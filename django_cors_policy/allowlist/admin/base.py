@@ -1,0 +1,161 @@
+"""What the admin's pages for allowed and for refused origins have in common."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import AdminErrorList, AdminForm
+from django.db import IntegrityError, models, transaction
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
+
+from django_cors_policy.origins import guess_origin
+
+from ..batches import Line
+from ..database import writing_database
+from ..models import AllowedOrigin, RefusedOrigin, as_people_write
+from ..states import MOST_ROWS, shown
+from .many import add_all
+from .test_page import call_by, refused_call
+
+ADDED = ngettext_lazy("%(count)d origin added.", "%(count)d origins added.", "count")
+
+
+def database() -> str:
+    """Where the rows are, and are written to."""
+    return writing_database(AllowedOrigin)
+
+
+class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What the lists of origins have in common."""
+
+    class Media:
+        css = {"all": ["cors_policy_allowlist/admin.css"]}
+
+    # Counting a million rows takes long, and tells nobody anything.
+    show_full_result_count = False
+
+    @admin.display(description=gettext_lazy("origin"), ordering="origin")
+    def origin_as_read(self, row: AllowedOrigin | RefusedOrigin) -> str:
+        text = shown(row.origin)
+        if text == as_people_write(row.origin) != row.origin:
+            # Letters of another alphabet can look like those that one expects.
+            return format_html('{}<div class="help">{}</div>', text, row.origin)
+        return text
+
+    def _origins_that_allow(self, origin: str) -> list[str]:
+        """The origins of rows to be found by a search for ``origin``."""
+        raise NotImplementedError
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        """As Django's; and a whole address finds its origin, and Unicode what it is sent as."""
+        found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        term = search_term.strip()
+        if not term:
+            return found, may_have_duplicates
+        origins = self._origins_that_allow(guess_origin(term) or "")
+        if not term.isascii():
+            origins += _origins_that_read(queryset, term)
+        return found | queryset.filter(origin__in=origins), may_have_duplicates
+
+    def _tell(self, request: HttpRequest, level: int, text: Any, count: int) -> None:
+        if count:
+            self.message_user(request, text % {"count": count}, level)
+
+    def _add_planned(
+        self, request: HttpRequest, row_admin: Any, plan: Callable[[], Iterable[Line]]
+    ) -> bool:
+        """Add what ``plan`` finds once more, all of it or nothing. Says how many were added."""
+        try:
+            with transaction.atomic(using=database()):
+                added = add_all(row_admin, request, plan())
+        except IntegrityError:
+            text = _("Nothing was added: somebody else has just added one of these.")
+            self.message_user(request, text, messages.ERROR)
+            return False
+        self._tell(request, messages.SUCCESS, ADDED, added)
+        return added > 0
+
+    def _render_form(
+        self,
+        request: HttpRequest,
+        template: str,
+        title: str,
+        form: Any,
+        fieldsets: Any,
+        **context: Any,
+    ) -> HttpResponse:
+        shown_sets = [fieldset for fieldset in fieldsets if fieldset[1]["fields"]]
+        admin_form = AdminForm(form, shown_sets, {}, (), self)
+        context |= {
+            "adminform": admin_form,
+            "errors": AdminErrorList(form, []),
+            "media": self.media + admin_form.media,
+        }
+        return self._render(request, template, title, context)
+
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Any = None,
+    ) -> HttpResponse:
+        """As Django's, with a link to the page that tests requests, filled in."""
+        if obj is not None and (url := self._test_url(request)):
+            call = refused_call(obj) if isinstance(obj, RefusedOrigin) else call_by(obj)
+            context["test_url"] = f"{url}?{urlencode(call)}"
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def url_of(self, page: str, *args: Any) -> str:
+        """The address of one of the pages, ``changelist`` for example."""
+        name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
+        return reverse(name, args=args, current_app=self.admin_site.name)
+
+    def _test_url(self, request: HttpRequest) -> str:
+        """The page that tests requests; empty for users who may not open it."""
+        site = self.admin_site
+        rows = site.get_model_admin(AllowedOrigin) if site.is_registered(AllowedOrigin) else None
+        # A project's own admin does not have the page.
+        if isinstance(rows, OriginAdmin) and rows.has_view_or_change_permission(request):
+            return rows.url_of("test")
+        return ""
+
+    def _render(
+        self, request: HttpRequest, template: str, title: str, context: dict[str, Any]
+    ) -> HttpResponse:
+        request.current_app = self.admin_site.name
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": title,
+            "original": title,  # ends the breadcrumbs
+            "media": self.media,
+            "has_view_permission": self.has_view_permission(request),
+            **context,
+        }
+        folder = f"admin/{self.opts.app_label}/{self.opts.model_name}"
+        return TemplateResponse(request, f"{folder}/{template}", context)
+
+
+def _origins_that_read(rows: models.QuerySet[Any], text: str) -> list[str]:
+    """The origins of ``rows`` that have ``text`` in them as people write them."""
+    text = unicodedata.normalize("NFC", text.lower())
+    origins = rows.filter(origin__contains="xn--").values_list("origin", flat=True)
+    found = (
+        origin for origin in origins.iterator(chunk_size=2000) if text in as_people_write(origin)
+    )
+    return list(itertools.islice(found, MOST_ROWS))
