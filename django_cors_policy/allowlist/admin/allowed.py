@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import connections, models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.templatetags.static import static
 from django.urls import path
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -42,17 +39,14 @@ from .test_page import deciding_row, new_row, page_context
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
 
-# What one can say of many rows together.
-SHARED = ("allow_credentials", "expires_at", "note")
-
 ICONS = {
-    State.LIVE: "admin/img/icon-yes.svg",
-    State.EXPIRING: "admin/img/icon-yes.svg",
-    State.DISABLED: "admin/img/icon-no.svg",
-    State.EXPIRED: "admin/img/icon-no.svg",
-    State.UNKNOWN_POLICY: "admin/img/icon-alert.svg",
-    State.REFUSED: "admin/img/icon-alert.svg",
-    State.UNREADABLE: "admin/img/icon-alert.svg",
+    State.LIVE: "yes",
+    State.EXPIRING: "yes",
+    State.DISABLED: "no",
+    State.EXPIRED: "no",
+    State.UNKNOWN_POLICY: "alert",
+    State.REFUSED: "alert",
+    State.UNREADABLE: "alert",
 }
 
 
@@ -110,10 +104,7 @@ class AllowedOriginAdmin(RowActions):
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: AllowedOrigin) -> SafeString:
         standing = judge(row)
-        text = format_html('<img src="{}" alt=""> {}', static(ICONS[standing.state]), standing.text)
-        if standing.why:
-            return format_html('{}<div class="help">{}</div>', text, standing.why)
-        return text
+        return self._as_state(ICONS[standing.state], standing.text, standing.why)
 
     @admin.display(description=gettext_lazy("credentials"))
     def credentials(self, row: AllowedOrigin) -> str:
@@ -222,8 +213,8 @@ class AllowedOriginAdmin(RowActions):
 
     def _render_add_many(self, request: HttpRequest, form: AddManyForm) -> HttpResponse:
         fieldsets = [
-            (None, {"fields": _present(form, "origins", "policy")}),
-            (_("For all of them"), {"fields": _present(form, *SHARED)}),
+            (None, ("origins", "policy")),
+            (_("For all of them"), ("allow_credentials", "expires_at", "note")),
         ]
         title = _("Add many origins")
         return self._render_form(request, "add_many.html", title, form, fieldsets)
@@ -239,9 +230,9 @@ class AllowedOriginAdmin(RowActions):
         form = CallForm(request.GET) if is_sent else CallForm(initial=request.GET.dict())
         result = self._result(request, form.explanation) if form.is_valid() else {}
         fieldsets = [
-            (None, {"fields": ["origin", "method", "url"]}),
-            (_("What the script sends"), {"fields": ["content_type", "headers", "credentials"]}),
-            (_("What it reads"), {"fields": ["reads"]}),
+            (None, ("origin", "method", "url")),
+            (_("What the script sends"), ("content_type", "headers", "credentials")),
+            (_("What it reads"), ("reads",)),
         ]
         title = _("Test a request")
         return self._render_form(request, "test.html", title, form, fieldsets, **result)
@@ -259,8 +250,3 @@ class AllowedOriginAdmin(RowActions):
             text = _("Allow %(origin)s, by a row") % {"origin": shown(new["origin"])}
             buttons.append((text, f"{self.url_of('add')}?{urlencode(new)}"))
         return {**page_context(explanation), "buttons": buttons}
-
-
-def _present(form: forms.BaseForm, *names: str) -> list[str]:
-    """Those of the fields that the form has: not each user may set all of them."""
-    return [name for name in names if name in form.fields]

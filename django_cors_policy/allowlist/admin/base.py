@@ -13,8 +13,10 @@ from django.contrib.admin.helpers import AdminErrorList, AdminForm
 from django.db import IntegrityError, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
@@ -51,6 +53,11 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             # Letters of another alphabet can look like those that one expects.
             return format_html('{}<div class="help">{}</div>', text, row.origin)
         return text
+
+    def _as_state(self, icon: str, text: str, why: str) -> SafeString:
+        image = static(f"admin/img/icon-{icon}.svg")
+        said = format_html('<img src="{}" alt=""> {}', image, text)
+        return format_html('{}<div class="help">{}</div>', said, why) if why else said
 
     def _origins_that_allow(self, origin: str) -> list[str]:
         """The origins of rows to be found by a search for ``origin``."""
@@ -93,10 +100,14 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         template: str,
         title: str,
         form: Any,
-        fieldsets: Any,
+        fieldsets: Iterable[tuple[str | None, Iterable[str]]],
         **context: Any,
     ) -> HttpResponse:
-        shown_sets = [fieldset for fieldset in fieldsets if fieldset[1]["fields"]]
+        """A page with ``form``, which lacks the fields that this user may not set."""
+        present = [
+            (heading, [n for n in names if n in form.fields]) for heading, names in fieldsets
+        ]
+        shown_sets: Any = [(heading, {"fields": names}) for heading, names in present if names]
         admin_form = AdminForm(form, shown_sets, {}, (), self)
         context |= {
             "adminform": admin_form,

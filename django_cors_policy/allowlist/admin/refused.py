@@ -16,7 +16,6 @@ from django.contrib.admin.utils import display_for_value
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.http import HttpRequest, HttpResponse
-from django.templatetags.static import static
 from django.utils.formats import localize
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -48,15 +47,7 @@ REHEARSED = gettext_lazy(
 class RefusedOriginAdmin(OriginAdmin):
     """What was refused lately, to look at, to clear, and to allow after a review."""
 
-    list_display = (
-        "origin_as_read",
-        "state",
-        "policy",
-        "last_request",
-        "count",
-        "since",
-        "lately",
-    )
+    list_display = ("origin_as_read", "state", "policy", "last_request", "count", "since", "lately")
     list_filter = (("policy", admin.AllValuesFieldListFilter), "is_rehearsal", "last_seen")
     search_fields = ("origin", "path")
     search_help_text = gettext_lazy(
@@ -102,9 +93,7 @@ class RefusedOriginAdmin(OriginAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: RefusedOrigin) -> SafeString:
-        icon, text, why = _standing(row)
-        said = format_html('<img src="{}" alt=""> {}', static(f"admin/img/icon-{icon}.svg"), text)
-        return format_html('{}<div class="help">{}</div>', said, why) if why else said
+        return self._as_state(*_standing(row))
 
     @admin.display(description=gettext_lazy("last request"), ordering="path")
     def last_request(self, row: RefusedOrigin) -> str:
@@ -145,17 +134,16 @@ class RefusedOriginAdmin(OriginAdmin):
             "list_url": request.get_full_path(),
         }
         if not form.is_valid() or "_edit" in request.POST:
-            fieldsets = [(_("For all of them"), {"fields": list(form.fields)})]
+            fieldsets = [(_("For all of them"), form.fields)]
             return self._render_form(request, "allow.html", title, form, fieldsets, **selection)
 
         def propose() -> list[Proposal]:
             return _propose(refused, RowForms(row_admin, request, form))
 
-        if "_confirm" in request.POST and self._add_planned(
-            request,
-            row_admin,
-            lambda: [line for found in propose() for line in found.plan.added],
-        ):
+        def additions() -> list[Line]:
+            return [line for proposal in propose() for line in proposal.plan.added]
+
+        if "_confirm" in request.POST and self._add_planned(request, row_admin, additions):
             return None
         proposals = propose()
         rows = [line.row for proposal in proposals for line in proposal.plan.added]

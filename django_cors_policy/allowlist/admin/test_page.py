@@ -31,21 +31,6 @@ WHERE = {
 }
 
 
-class Advice(NamedTuple):
-    """A fix to be shown: ``is_code`` says whether its lines are to be copied, or read."""
-
-    lead: str
-    lines: tuple[str, ...]
-    is_code: bool
-
-
-class Cause(NamedTuple):
-    """A finding to be shown."""
-
-    text: str
-    advice: list[Advice]
-
-
 class DiagramStep(NamedTuple):
     """A step of the conversation: ``kind`` says where it stands in the picture, and how.
 
@@ -84,13 +69,11 @@ def page_context(explanation: Explanation) -> dict[str, object]:
     }
 
 
-def _show(finding: Finding) -> Cause:
+def _show(finding: Finding) -> dict[str, object]:
+    """A finding, with what introduces each of its fixes."""
     befores = (None, *finding.fixes)
-    advice = [
-        Advice(_lead(fix, before), fix.lines, is_code=fix.where != "server")
-        for fix, before in zip(finding.fixes, befores, strict=False)
-    ]
-    return Cause(finding.text, advice)
+    leads = (_lead(fix, before) for fix, before in zip(finding.fixes, befores, strict=False))
+    return {"text": finding.text, "fixes": list(zip(leads, finding.fixes, strict=True))}
 
 
 def _lead(fix: Fix, before: Fix | None) -> str:

@@ -220,10 +220,10 @@ class Command(BaseCommand):
         summary = ", ".join(
             f"{counts[state.value]} {state.value}" for state in State if counts[state.value]
         )
-        self._say(f"\n{len(rows)} rows: {summary}." if rows else "\nNo rows.")
+        write(self, f"\n{len(rows)} rows: {summary}." if rows else "\nNo rows.")
         for row, standing in rows:
             if standing.state in MISFITS:
-                self._say(f"{_in_words(row)}: {standing.why}")
+                write(self, f"{_in_words(row)}: {standing.why}")
 
     # -- add and remove
 
@@ -288,7 +288,8 @@ class Command(BaseCommand):
         name, policy = options["file"], options["policy"]
         text = _read_file(name)
         lines = batches.read(text, _format(name, options["format"]), policy)
-        progress = self._progress if self._is_watched(options) else None
+        is_watched = self.stderr.isatty() and options["verbosity"] > 0
+        progress = self._progress if is_watched else None
         try:
             plan = batches.make_plan(lines, using, progress)
             for line in plan.duplicates:
@@ -317,11 +318,11 @@ class Command(BaseCommand):
 
     def _write_plan(self, plan: Plan) -> None:
         for row in plan.removed:
-            self._say(self.style.ERROR(f"- {_in_words(row)}"))
+            write(self, self.style.ERROR(f"- {_in_words(row)}"))
         for line in plan.added:
-            self._say(self.style.SUCCESS(f"+ {_in_words(line.row)}"))
+            write(self, self.style.SUCCESS(f"+ {_in_words(line.row)}"))
         for line in plan.changed:
-            self._say(self.style.WARNING(f"~ {_name(line.row)}: {_differences(line)}"))
+            write(self, self.style.WARNING(f"~ {_name(line.row)}: {_differences(line)}"))
 
     def _export(self, using: str, options: Mapping[str, Any]) -> None:
         name = options["file"]
@@ -341,13 +342,7 @@ class Command(BaseCommand):
 
     def _report(self, text: str, options: Mapping[str, Any]) -> None:
         if options["verbosity"] > 0:
-            self._say(text)
-
-    def _say(self, text: str) -> None:
-        write(self, text)
-
-    def _is_watched(self, options: Mapping[str, Any]) -> bool:
-        return bool(self.stderr.isatty()) and options["verbosity"] > 0
+            write(self, text)
 
     def _progress(self, what: str, done: int, total: int) -> None:
         self.stderr.write(f"\r{what} {done:,} of {total:,} rows ", str, ending="")
