@@ -103,8 +103,8 @@ class AllowedOriginAdmin(RowActions):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: AllowedOrigin) -> SafeString:
-        standing = judge(row)
-        return self._as_state(ICONS[standing.state], standing.text, standing.why)
+        status = judge(row)
+        return self._as_state(ICONS[status.state], status.text, status.why)
 
     @admin.display(description=gettext_lazy("credentials"))
     def credentials(self, row: AllowedOrigin) -> str:

@@ -93,7 +93,7 @@ class RefusedOriginAdmin(OriginAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: RefusedOrigin) -> SafeString:
-        return self._as_state(*_standing(row))
+        return self._as_state(*_status(row))
 
     @admin.display(description=gettext_lazy("last request"), ordering="path")
     def last_request(self, row: RefusedOrigin) -> str:
@@ -176,11 +176,11 @@ def _ruling(row: RefusedOrigin) -> Ruling | None:
         return None
 
 
-def _standing(row: RefusedOrigin) -> tuple[str, str, str]:
+def _status(row: RefusedOrigin) -> tuple[str, str, str]:
     """What would become of the same request now: an icon, a text, and why."""
     ruling = _ruling(row)
     if row.is_rehearsal:
-        return _standing_in_rehearsal(row, ruling)
+        return _rehearsal_status(row, ruling)
     if ruling is None:
         return "no", _("refused"), _("No policy governs the last path now.")
     if not _allows(ruling.policy, row.origin):
@@ -188,7 +188,7 @@ def _standing(row: RefusedOrigin) -> tuple[str, str, str]:
     return "yes", _("allowed since"), ""
 
 
-def _standing_in_rehearsal(row: RefusedOrigin, ruling: Ruling | None) -> tuple[str, str, str]:
+def _rehearsal_status(row: RefusedOrigin, ruling: Ruling | None) -> tuple[str, str, str]:
     rehearsal = ruling.policy.rehearsal if ruling is not None else None
     if rehearsal is None:
         return "unknown", _("rehearsal"), _("No REPORT_ONLY is tried out at the last path now.")

@@ -44,7 +44,7 @@ class Line:
     remarks: list[str] = field(default_factory=list)
 
     @property
-    def standing(self) -> Standing:
+    def status(self) -> Standing:
         return judge(self.row)
 
 

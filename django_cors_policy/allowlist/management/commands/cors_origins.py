@@ -184,16 +184,16 @@ class Command(BaseCommand):
         if options["state"] is not None:
             wanted = State(options["state"])
             rows = [
-                (row, standing)
-                for row, standing in rows
-                if standing.state == wanted or (wanted == State.LIVE and standing.state.is_live)
+                (row, status)
+                for row, status in rows
+                if status.state == wanted or (wanted == State.LIVE and status.state.is_live)
             ]
         if options["format"] == "table":
             self._write_table(rows)
             return
         items = (
-            {**batches.as_item(row), "state": standing.state.value, "why": standing.why}
-            for row, standing in rows
+            {**batches.as_item(row), "state": status.state.value, "why": status.why}
+            for row, status in rows
         )
         fields = (*batches.FIELDS, "state", "why")
         self.stdout.write(batches.render(items, options["format"], fields), ending="")
@@ -214,16 +214,16 @@ class Command(BaseCommand):
         return found
 
     def _write_table(self, rows: Sequence[tuple[AllowedOrigin, Standing]]) -> None:
-        cells = ((_as_cells(row, standing), standing.state in MISFITS) for row, standing in rows)
+        cells = ((_as_cells(row, status), status.state in MISFITS) for row, status in rows)
         write_table(self, ("POLICY", "ORIGIN", "STATE", "CREDENTIALS", "NOTE"), cells)
-        counts = Counter(standing.state.value for _, standing in rows)
+        counts = Counter(status.state.value for _, status in rows)
         summary = ", ".join(
             f"{counts[state.value]} {state.value}" for state in State if counts[state.value]
         )
         write(self, f"\n{len(rows)} rows: {summary}." if rows else "\nNo rows.")
-        for row, standing in rows:
-            if standing.state in MISFITS:
-                write(self, f"{_in_words(row)}: {standing.why}")
+        for row, status in rows:
+            if status.state in MISFITS:
+                write(self, f"{_in_words(row)}: {status.why}")
 
     # -- add and remove
 
@@ -418,11 +418,11 @@ def _format(name: str, format: str | None) -> str:
     return suffix
 
 
-def _as_cells(row: AllowedOrigin, standing: Standing) -> tuple[str, str, str, str, str]:
+def _as_cells(row: AllowedOrigin, status: Standing) -> tuple[str, str, str, str, str]:
     return (
         row.policy,
         shown(row.origin),
-        standing.text.replace("\N{NO-BREAK SPACE}", " "),
+        status.text.replace("\N{NO-BREAK SPACE}", " "),
         describe_credentials(row),
         row.note,
     )
