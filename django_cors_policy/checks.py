@@ -17,16 +17,18 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
-from . import fetch, patterns, sources
+from . import fetch, patterns
 from .conf import SETTING, policy_book
 from .decorators import DecoratorPlace, Mark, all_marks
 from .exceptions import PolicyError, PolicyErrors, short_repr
+from .hooks import hooks
 from .inspection import Bypass, Route
 from .middleware import CorsPolicyMiddleware
 from .origins import Entry, OriginPattern
 from .policy import DEFAULT_ALIAS, Place, Policy, PolicyBook
-from .resolution import declarations, derive_policy, inspected_routes, rule_view
+from .resolution import rule_view
 from .sites import is_loopback, registrable_domain
+from .view_policies import declarations, derive_policy, inspected_routes
 
 MIDDLEWARE = f"{CorsPolicyMiddleware.__module__}.{CorsPolicyMiddleware.__qualname__}"
 COMMON_MIDDLEWARE = "django.middleware.common.CommonMiddleware"
@@ -242,7 +244,10 @@ def _is_wider(policy: Policy, before: Policy) -> bool:
         str(origin) not in same and before.matcher.match(str(origin)) is None
         for origin in policy.origins
     )
-    takes_rows = sources.source is not None and policy.rows_alias not in (None, before.rows_alias)
+    takes_rows = hooks.origin_source is not None and policy.rows_alias not in (
+        None,
+        before.rows_alias,
+    )
     asks_another = policy.allow_origin_func not in (None, before.allow_origin_func)
     if not before.any_origin and (origins or takes_rows or asks_another):
         return True

@@ -29,14 +29,13 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from django_cors_policy import refusals, sources
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
 from django_cors_policy.allowlist.snapshot import allowlist
 from django_cors_policy.conf import compile_book
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from django_cors_policy.exceptions import PolicyError, PolicyErrors
 from django_cors_policy.explain import Explanation, Finding, explain, playback
-from django_cors_policy.refusals import Refusal
+from django_cors_policy.hooks import Refusal, hooks
 
 from .page import Fetched, fetch_from
 from .test_misconfigurations import COMMON, CSRF, LOCALE, OURS, SECURITY, apply
@@ -99,7 +98,7 @@ def small_site(settings: Any) -> None:
 @pytest.fixture
 def rows(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
-    monkeypatch.setattr(sources, "source", allowlist)
+    monkeypatch.setattr(hooks, "origin_source", allowlist)
     allowlist.reset()
     yesterday = timezone.now() - datetime.timedelta(days=1)
     for origin, fields in {
@@ -745,8 +744,7 @@ def test_nobody_is_told(
     rows: None, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder = Recorder()
-    monkeypatch.setattr(refusals.audience, "recorder", recorder)
-    monkeypatch.setattr(refusals.audience, "log", True)
+    monkeypatch.setattr(hooks, "recorder", recorder)
     caplog.set_level(logging.DEBUG)
     settings.CORS_POLICIES["default"]["REPORT_ONLY"] = {"ALLOW_ORIGINS": []}
     settings.CORS_POLICIES = dict(settings.CORS_POLICIES)
@@ -763,7 +761,7 @@ def test_nobody_is_told(
 
 
 def test_without_the_allowlist(settings: Any) -> None:
-    assert sources.source is None
+    assert hooks.origin_source is None
     (cause,) = explain("https://stranger.example", "PUT", "/plain/").causes
     assert [fix.where for fix in cause.fixes] == ["settings"]
 

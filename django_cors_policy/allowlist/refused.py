@@ -26,10 +26,10 @@ from django.db import connections, models, transaction
 from django.dispatch import receiver
 from django.utils import timezone
 
-from django_cors_policy import fetch, refusals
+from django_cors_policy import fetch
 from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.hooks import Refusal, hooks
 from django_cors_policy.origins import split_origin
-from django_cors_policy.refusals import Refusal
 
 from .conf import SETTING, allowlist_settings
 from .database import writing_database
@@ -66,7 +66,7 @@ class Tally(NamedTuple):
 
 
 class Recorder:
-    """The recorder that ``refusals`` tells: one for each process.
+    """The recorder that ``hooks`` holds: one for each process.
 
     Its thread starts with the first refusal, never before: a server may fork until then. Whoever
     forks later counts from nothing, for the parent writes what was counted before.
@@ -296,7 +296,7 @@ recorder = Recorder()
 
 def is_recording() -> bool:
     """Whether refusals are counted."""
-    return refusals.audience.recorder is recorder
+    return hooks.recorder is recorder
 
 
 def follow_settings() -> None:
@@ -306,9 +306,9 @@ def follow_settings() -> None:
     except PolicyErrors:
         wanted = False  # the system checks tell
     if wanted:
-        refusals.plug_in(recorder)
+        hooks.recorder = recorder
     elif is_recording():
-        refusals.plug_in(None)
+        hooks.recorder = None
 
 
 @receiver(setting_changed)

@@ -28,9 +28,9 @@ from django.db.models import Q
 from django.dispatch import receiver
 from django.utils import timezone
 
-from django_cors_policy import sources
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.hooks import RowMatch, UnreadableRows
 from django_cors_policy.origins import OriginMatcher, OriginPattern
 from django_cors_policy.policy import (
     INSECURE_HTTP,
@@ -232,7 +232,7 @@ def _judge_row(
 
 
 class Allowlist:
-    """The source of origins that ``sources`` asks: one for each process.
+    """The source of origins that ``hooks`` holds: one for each process.
 
     Its thread starts with the first request that needs it, never before: a server may fork until
     then. Whoever forks later gets a new one.
@@ -355,7 +355,7 @@ class Allowlist:
         else:
             await sync_to_async(self.prepare, thread_sensitive=False, executor=self._executor)()
 
-    def rows(self, policy: Policy, origin: str) -> list[sources.Row]:
+    def rows(self, policy: Policy, origin: str) -> list[RowMatch]:
         """The rows that cover ``origin``, the one that decides first, and those that come near.
 
         Raises ``UnreadableRows`` while the database cannot be asked.
@@ -365,7 +365,7 @@ class Allowlist:
         try:
             return rows_about(policy, origin)
         except (Error, UndecidedDatabaseError) as error:
-            raise sources.UnreadableRows from error
+            raise UnreadableRows from error
 
     # -- How it stays fresh.
 

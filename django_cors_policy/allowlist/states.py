@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean
 from django_cors_policy.fetch import NULL
+from django_cors_policy.hooks import RowMatch
 from django_cors_policy.origins import (
     ANY_PORT,
     OriginMatcher,
@@ -29,9 +30,8 @@ from django_cors_policy.origins import (
 )
 from django_cors_policy.policy import DEFAULT_ALIAS, Place, Policy, PolicyBook
 from django_cors_policy.reasons import MOST_COMPARED
-from django_cors_policy.resolution import declarations, derive_policy
 from django_cors_policy.sites import registrable_domain
-from django_cors_policy.sources import Row
+from django_cors_policy.view_policies import declarations, derive_policy
 
 from .database import allowlist_database
 from .models import (
@@ -376,7 +376,7 @@ def entries_that_allow(origin: str) -> list[str]:
     return list(map(str, OriginMatcher(candidates).matches(origin)))
 
 
-def rows_about(policy: Policy, origin: str) -> list[Row]:
+def rows_about(policy: Policy, origin: str) -> list[RowMatch]:
     """Rows that cover ``origin``, live ones first and the most specific before the others.
 
     After them those that name its host or its neighbourhood, for one of these may have been meant.
@@ -394,7 +394,9 @@ def rows_about(policy: Policy, origin: str) -> list[Row]:
         state = " ".join(filter(None, (standing.text, standing.why)))
         allows = row.origin in order
         rows.append(
-            Row(row.pk, row.origin, allows, standing.state.is_live, state, standing.state.value)
+            RowMatch(
+                row.pk, row.origin, allows, standing.state.is_live, state, standing.state.value
+            )
         )
     return sorted(
         rows,

@@ -42,7 +42,6 @@ from django_cors_policy.inspection import ViewInspection
 from django_cors_policy.middleware import wrap
 from django_cors_policy.origins import DEFAULT_PORTS, split_origin
 from django_cors_policy.policy import Ruling
-from django_cors_policy.refusals import Audience
 from django_cors_policy.resolution import language_of, rule_actual, rule_preflight
 
 # Middleware that redirects, or answers for CORS beside ours. It is played for what it is, because
@@ -381,7 +380,7 @@ def _build_server(step: Step, middleware: Sequence[str]) -> Handler:
 
 def _build_ours(handler: Handler, step: Step) -> Handler:
     # Nobody is told: this is no visitor.
-    ours = wrap(handler, is_debug=False, audience=Audience())
+    ours = wrap(handler, is_debug=False, is_logged=False, is_recorded=False)
 
     def handle(request: HttpRequest) -> HttpResponseBase:
         step.ours = ours(request)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django_cors_policy import sources
+from django_cors_policy.hooks import RowMatch, UnreadableRows, hooks
 from django_cors_policy.policy import Policy
-from django_cors_policy.sources import Row, UnreadableRows
 
 
-def rows_for(policy: Policy, origin: str) -> Sequence[Row]:
+def rows_for(policy: Policy, origin: str) -> Sequence[RowMatch]:
     """The rows of the allowlist that cover ``origin`` or come near; none where no row counts.
 
     Also none while they cannot be read; a note says so.
@@ -20,7 +19,7 @@ def rows_for(policy: Policy, origin: str) -> Sequence[Row]:
         return ()
 
 
-def read_rows(policy: Policy, origin: str) -> Sequence[Row]:
-    if sources.source is None or policy.rows_alias is None:
+def read_rows(policy: Policy, origin: str) -> Sequence[RowMatch]:
+    if hooks.origin_source is None or policy.rows_alias is None:
         return ()
-    return sources.source.rows(policy, origin)
+    return hooks.origin_source.rows(policy, origin)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from django_cors_policy import sources
 from django_cors_policy.allowlist.snapshot import Allowlist, allowlist
+from django_cors_policy.hooks import hooks
 
 ROW = "https://row.example"
 SETTINGS = "https://app.example.com"
@@ -26,7 +26,7 @@ def source(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Allowlist
         "default": {"ALLOW_ORIGINS": [SETTINGS], "ALLOW_CREDENTIALS": True},
         "open": {"ALLOW_ORIGINS": [SETTINGS], "PATHS": ["/public/"]},
     }
-    monkeypatch.setattr(sources, "source", allowlist)
+    monkeypatch.setattr(hooks, "origin_source", allowlist)
     allowlist.reset()
     yield allowlist
     allowlist.reset()

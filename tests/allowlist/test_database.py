@@ -18,11 +18,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_cors_policy import sources
 from django_cors_policy.allowlist import database, refused, snapshot
 from django_cors_policy.allowlist.models import AllowedOrigin, Freshness, RefusedOrigin
 from django_cors_policy.allowlist.snapshot import Allowlist
 from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.hooks import UnreadableRows, hooks
 from django_cors_policy.middleware import CorsPolicyMiddleware
 
 from .conftest import INTERVAL, ROW, SETTINGS, allowed, wait_until
@@ -181,7 +181,7 @@ class TestDatabasePerTenant:
             AllowedOrigin.objects.using("default").create(origin=ROW)
             assert allowed(ROW)
         settings.CORS_ALLOWLIST |= {"DATABASE": TENANT}
-        sources.source.reset()
+        hooks.origin_source.reset()
         assert not allowed(ROW)
         add(EVIL)
         assert allowed(EVIL)
@@ -191,8 +191,8 @@ class TestDatabasePerTenant:
         add()
         assert allowed(ROW)
         with in_tenant():
-            policy = sources.source.snapshot.book.policies["default"]
-            assert [row.entry for row in sources.source.rows(policy, ROW)] == [ROW]
+            policy = hooks.origin_source.snapshot.book.policies["default"]
+            assert [row.entry for row in hooks.origin_source.rows(policy, ROW)] == [ROW]
 
 
 @pytest.mark.usefixtures("interval")
@@ -311,7 +311,7 @@ class TestRouter:
         assert allowed(ROW)
         policy = source.snapshot.book.policies["default"]
         route(settings, StrictRouter)
-        with in_tenant(), pytest.raises(sources.UnreadableRows):
+        with in_tenant(), pytest.raises(UnreadableRows):
             source.rows(policy, ROW)
 
     def test_the_command_needs_its_answer(self, settings: Any) -> None:

@@ -22,7 +22,6 @@ from django.test import AsyncClient, Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_cors_policy import refusals
 from django_cors_policy.allowlist import refused
 from django_cors_policy.allowlist.models import AllowedOrigin, Freshness, RefusedOrigin
 from django_cors_policy.allowlist.refused import (
@@ -35,8 +34,8 @@ from django_cors_policy.allowlist.refused import (
     follow_settings,
     is_recording,
 )
+from django_cors_policy.hooks import Refusal, hooks
 from django_cors_policy.origins import MAX_ORIGIN_LENGTH
-from django_cors_policy.refusals import Refusal
 
 from .conftest import SETTINGS, wait_until
 
@@ -121,12 +120,12 @@ def no_table() -> Iterator[None]:
 class TestSetting:
     def test_off_by_default(self, settings: Any) -> None:
         settings.CORS_ALLOWLIST = {}
-        assert refusals.audience.recorder is None
+        assert hooks.recorder is None
 
     def test_it_is_followed(self, settings: Any) -> None:
         with override_settings(CORS_ALLOWLIST=ON):
-            assert refusals.audience.recorder is refused.recorder
-        assert refusals.audience.recorder is None
+            assert hooks.recorder is refused.recorder
+        assert hooks.recorder is None
         settings.CORS_ALLOWLIST = ON
         settings.DEBUG = True
         assert is_recording()
@@ -136,16 +135,16 @@ class TestSetting:
     def test_wrong_settings_turn_it_off(self, settings: Any) -> None:
         settings.CORS_ALLOWLIST = ON
         settings.CORS_ALLOWLIST = {"RECORD_REFUSALS": "yes"}
-        assert refusals.audience.recorder is None
+        assert hooks.recorder is None
 
     def test_somebody_elses_recorder_stays(
         self, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         other = Recorder()
-        monkeypatch.setattr(refusals.audience, "recorder", other)
+        monkeypatch.setattr(hooks, "recorder", other)
         settings.CORS_ALLOWLIST = {}
         follow_settings()
-        assert refusals.audience.recorder is other
+        assert hooks.recorder is other
         assert not is_recording()
 
 
@@ -697,9 +696,9 @@ import django
 django.setup()
 
 from django_cors_policy.allowlist.refused import recorder
-from django_cors_policy.refusals import Refusal, audience
+from django_cors_policy.hooks import Refusal, hooks
 
-assert audience.recorder is recorder
+assert hooks.recorder is recorder
 assert recorder._thread is None and threading.active_count() == 1
 recorder.flush = lambda: True
 recorder.record(Refusal("https://a.example", "default", "/", "GET"))

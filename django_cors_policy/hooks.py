@@ -1,6 +1,6 @@
-"""Where a policy's origins come from besides its settings. The core knows no more than this.
+"""Where an optional app plugs in: a source of origins, and a recorder of refusals.
 
-An app plugs itself in; ``django_cors_policy.allowlist`` does.
+The core knows no more than this about such an app. ``django_cors_policy.allowlist`` plugs in both.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import NamedTuple, Protocol
 from .policy import Grant, Policy
 
 
-class Row(NamedTuple):
-    """A row of the source, told to somebody who asks about an origin.
+class RowMatch(NamedTuple):
+    """A row of the source that covers an origin or comes near it, for people who ask.
 
     ``allows``: whether it covers the origin; ``is_live``: whether it counts, and ``state`` why not.
     ``code`` is the state for programs, such as "disabled".
@@ -54,17 +54,41 @@ class OriginSource(Protocol):
     def judge(self, policy: Policy, origin: str) -> Grant | None:
         """What ``origin`` is granted, None if nothing. Never waits."""
 
-    def rows(self, policy: Policy, origin: str) -> Sequence[Row]:
+    def rows(self, policy: Policy, origin: str) -> Sequence[RowMatch]:
         """The rows that cover ``origin`` or come near, read anew: for people, not for requests.
 
         Raises ``UnreadableRows``.
         """
 
 
-source: OriginSource | None = None
+class Refusal(NamedTuple):
+    """An origin that a policy did not allow.
+
+    ``origin`` is as the request sent it, so it may be hostile text. ``path`` is without the script
+    prefix. ``is_rehearsal``: the policy in force allowed it, and only what its ``REPORT_ONLY``
+    holds would have refused it.
+    """
+
+    origin: str
+    policy: str
+    path: str
+    method: str
+    is_rehearsal: bool = False
 
 
-def plug_in(new_source: OriginSource) -> None:
-    """Ask ``new_source`` from now on."""
-    global source
-    source = new_source
+class Recorder(Protocol):
+    """Told of every refusal while the request waits, so it does slow work elsewhere."""
+
+    def record(self, refusal: Refusal) -> None:
+        """Take note. Never waits, never raises."""
+
+
+class Hooks:
+    """What is plugged in; None where nothing is."""
+
+    def __init__(self) -> None:
+        self.origin_source: OriginSource | None = None
+        self.recorder: Recorder | None = None
+
+
+hooks = Hooks()
