@@ -152,6 +152,50 @@ def test_the_core_does_not_know_the_allowlist() -> None:
                 assert not name.startswith("django_cors_policy.allowlist"), f"{path} imports {name}"
 
 
+# The modules that have no test file of their own, and where they are tested.
+TESTED_ELSEWHERE = {
+    "allowlist/apps.py": "by every test of the allowlist; without the app, in test_uninstall.py",
+    "allowlist/checks.py": "tests/test_checks.py",
+    "allowlist/forms.py": "tests/allowlist/test_admin.py and test_batches.py",
+    "allowlist/states.py": "tests/allowlist/test_admin.py and tests/test_explain.py",
+    "allowlist/tester.py": "tests/allowlist/test_admin_tester.py",
+    "allowlist/transfer.py": "tests/allowlist/test_cors_origins.py",
+    "apps.py": "registers the checks that tests/test_checks.py runs",
+    "explain/causes.py": "tests/test_explain.py",
+    "explain/explanation.py": "tests/test_explain.py",
+    "explain/findings.py": "tests/test_explain.py",
+    "explain/fixes.py": "tests/test_explain.py",
+    "explain/playback.py": "tests/test_explain.py",
+    "explain/rows.py": "tests/test_explain.py",
+    "explain/side_notes.py": "tests/test_explain.py",
+    "hooks.py": "says what an app has to offer, and does nothing itself",
+    "inspection/calls.py": "tests/test_inspection.py",
+    "inspection/holding.py": "tests/test_inspection.py",
+    "inspection/names.py": "tests/test_inspection.py",
+    "inspection/routes.py": "tests/test_inspection.py",
+    "inspection/views.py": "tests/test_inspection.py",
+    "management/commands/cors_policies.py": "tests/test_decorators.py",
+    "view_policies.py": "tests/test_decorators.py and tests/test_hidden_decorators.py",
+}
+
+
+def file_that_tests(module: str) -> Path:
+    """``a/b.py`` is tested in ``tests/a/test_b.py``, a command beside the app that has it."""
+    *packages, name = module.split("/")
+    rooms = [package for package in packages if package not in ("management", "commands")]
+    return PACKAGE.parent.joinpath("tests", *rooms, f"test_{name}")
+
+
+def test_each_module_has_its_test_file() -> None:
+    modules = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
+    modules = {path for path in modules if not path.endswith("__init__.py")}
+    modules = {path for path in modules if "/migrations/" not in path}
+    assert len(modules) > 30
+    without = {module for module in modules if not file_that_tests(module).exists()}
+    # Neither list may have what the other has not: an entry that is no longer true has to go.
+    assert without == set(TESTED_ELSEWHERE)
+
+
 def test_no_request_reads_the_public_suffix_list() -> None:
     """It is long; only a wildcard with credentials, judged at start, is worth it."""
     run(
