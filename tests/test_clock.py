@@ -26,7 +26,7 @@ def test_all_modules_that_ask_for_the_time_are_named() -> None:
     missing = {path for path in asking if not path.startswith((*named, *ELSEWHERE))}
     assert missing == set(), "name them in tox.ini: [clock] tests"
     # The search finds something.
-    assert {"tests/allowlist/test_admin.py", "tests/test_misconfigurations.py"} <= asking
+    assert {"tests/allowlist/test_admin.py", "tests/explain/test_fixes.py"} <= asking
 
 
 def test_each_run_leaves_a_report_that_ci_counts() -> None:

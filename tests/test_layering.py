@@ -35,6 +35,7 @@ ORDER = [
     "reasons",
     "refusal_log",
     "middleware",
+    "middleware_list",
     "checks",
     "explain",
     "apps",

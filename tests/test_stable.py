@@ -61,9 +61,10 @@ def ids(letter: str) -> list[str]:
     code = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py"))
     if letter == "E":
         return sorted({*re.findall(r'\bid=f?"(E\d{3})"', code)})
-    numbers = re.findall(r"\b_warning\(\s*(\d+),", code)
-    numbers += re.findall(r'\bid="django_cors_policy\.W(\d{3})"', code)
-    return sorted({f"W{int(number):03}" for number in numbers})
+    return sorted(
+        {*re.findall(r'\bwarning\(\s*"(W\d{3})"', code)}
+        | {*re.findall(r'\bid="django_cors_policy\.(W\d{3})"', code)}
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,9 @@
-"""Why a call from another origin is blocked, and what would let it through."""
+"""Why a call from another origin is blocked, and what would let it through.
+
+``target`` reads the URL of a call, ``playback`` plays the call as a browser does, and ``server``
+answers it. ``causes`` and ``notes`` put into words what is found, ``cookies`` whether cookies
+travel, and ``fixes`` what to change. ``explanation`` puts all of it together.
+"""
 
 from __future__ import annotations
 

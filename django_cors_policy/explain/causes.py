@@ -6,21 +6,33 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from django_cors_policy import browser, checks, fetch, reasons
+from django_cors_policy import browser, fetch, reasons
 from django_cors_policy.browser import Call
 from django_cors_policy.conf import SETTING, policy_book
 from django_cors_policy.decorators import SAME_ORIGIN
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.hooks import RowMatch, hooks
+from django_cors_policy.middleware_list import CORSHEADERS, OURS, has_middleware
 from django_cors_policy.origins import Entry
 from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, Place, Policy, Ruling, parse_entry
 from django_cors_policy.refusal_log import why_refused
 from django_cors_policy.sites import is_loopback
 
 from .findings import Finding, Fix
-from .fixes import OMIT, call_instead, cors_origins, fixes_for, in_force, leave_out, owned, spell
-from .playback import Step, Target, find_view, play
+from .fixes import (
+    as_python,
+    call_instead,
+    edit_rows,
+    fixes_for,
+    fixes_that_add,
+    omit_credentials,
+    place_of,
+    remove_middleware,
+)
+from .playback import Step, play
 from .rows import rows_for
+from .server import find_view
+from .target import Target
 
 
 def find_cause_in_script(call: Call, target: Target) -> Finding | None:
@@ -46,9 +58,9 @@ def find_cause(steps: Sequence[Step]) -> Finding | None:
     first, last = steps[0], steps[-1]
     redirect = next((step for step in steps if step.location is not None), None)
     is_blocked = last.failure is not None
-    if is_blocked and not checks.has_middleware():
-        text = f"{checks.MIDDLEWARE!r} is not in MIDDLEWARE, so nobody answers for CORS."
-        line = f'MIDDLEWARE = ["{checks.MIDDLEWARE}", *MIDDLEWARE]'
+    if is_blocked and not has_middleware():
+        text = f"{OURS!r} is not in MIDDLEWARE, so nobody answers for CORS."
+        line = f'MIDDLEWARE = ["{OURS}", *MIDDLEWARE]'
         return Finding("no-middleware", text, (Fix("settings", (line,)),))
     if last.response.status_code == 500:
         text = (
@@ -69,7 +81,7 @@ def find_cause(steps: Sequence[Step]) -> Finding | None:
 def find_missing_slash(step: Step) -> Finding | None:
     """What is wrong with the URL where nobody redirects to the slash at its end."""
     better = step.target.with_slash
-    if step.response.status_code != 404 or find_view(step.call, better) is None:
+    if step.response.status_code != 404 or find_view(better) is None:
         return None
     text = f"No view has the path {step.path}, and one has {step.path}/."
     return Finding("not-found", text, (call_instead(better),))
@@ -79,7 +91,7 @@ def _is_in_the_way(redirect: Step, first: Step, last: Step) -> bool:
     """Whether a call would fare better without the redirect."""
     if last.failure is None:
         return last.call.method != first.call.method
-    if not last.is_ours or last.call.origin != first.call.origin:
+    if not last.answer.is_ours or last.call.origin != first.call.origin:
         return True
     location = redirect.location
     return (
@@ -102,7 +114,7 @@ def find_redirect(step: Step) -> Finding:
         text = f"APPEND_SLASH sends {target.path} to {location.path}. "
     if step.kind == "preflight":
         text += "Browsers follow no redirect of a preflight."
-    elif not step.is_ours:
+    elif not step.answer.is_ours:
         text += "That answer comes from above the CORS middleware, and carries no CORS headers."
     elif location.origin != target.origin:
         text += "After a redirect to another origin, browsers send Origin: null."
@@ -118,9 +130,9 @@ def find_redirect(step: Step) -> Finding:
 def _refusal(step: Step) -> Finding:
     """Why the browser takes the answer for a no."""
     if _is_overruled(step):
-        text = f"{checks.CORSHEADERS_MIDDLEWARE!r} answers as well, by other rules."
-        return Finding("two-middlewares", text, (leave_out(checks.CORSHEADERS_MIDDLEWARE),))
-    ruling, failure = step.ruling, step.failure
+        text = f"{CORSHEADERS!r} answers as well, by other rules."
+        return Finding("two-middlewares", text, (remove_middleware(CORSHEADERS),))
+    ruling, failure = step.answer.ruling, step.failure
     if ruling is None:
         return _no_policy(step)
     policy = ruling.policy
@@ -138,7 +150,7 @@ def _refusal(step: Step) -> Finding:
 
 def _is_overruled(step: Step) -> bool:
     """Whether django-cors-headers' middleware, left in its place, makes the difference."""
-    theirs = checks.CORSHEADERS_MIDDLEWARE
+    theirs = CORSHEADERS
     return theirs in settings.MIDDLEWARE and step.without(theirs).failure != step.failure
 
 
@@ -155,9 +167,8 @@ def _no_policy(step: Step) -> Finding:
         text += f"there is no {DEFAULT_ALIAS!r}, and "
         text += f"none of {', '.join(map(repr, named))} names it." if named else "nobody names it."
     if default is not None:
-        change = {"PATHS": [*(default.config["PATHS"]), step.path]}
-        return Finding("no-policy", text, fixes_for(default, change))
-    value = f'{{"ALLOW_ORIGINS": {spell([step.call.origin])}}}'
+        return Finding("no-policy", text, fixes_that_add(default, "PATHS", step.path))
+    value = f'{{"ALLOW_ORIGINS": {as_python([step.call.origin])}}}'
     line = f'{SETTING}["{DEFAULT_ALIAS}"] = {value}'
     if not hasattr(settings, SETTING):
         line = f'{SETTING} = {{"{DEFAULT_ALIAS}": {value}}}'
@@ -171,33 +182,32 @@ def _wildcard_with_credentials(policy: Policy, call: Call) -> Finding:
         "has to name every origin that is to be allowed."
     )
     change = {"ALLOW_ORIGINS": [call.origin], "ALLOW_CREDENTIALS": True}
-    fixes = (Fix("script", (OMIT,)), *fixes_for(policy, change))
+    fixes = (omit_credentials(), *fixes_for(policy, change))
     return Finding("wildcard-with-credentials", text, fixes)
 
 
 def _credentials(policy: Policy, call: Call) -> Finding:
-    omit = Fix("script", (OMIT,))
     if not policy.allow_credentials:
-        place = policy.place.written_at("ALLOW_CREDENTIALS").locate("ALLOW_CREDENTIALS")
+        place = place_of(policy, "ALLOW_CREDENTIALS")
         text = f"The script asks with credentials, and {place} is False."
         fixes = fixes_for(policy, {"ALLOW_CREDENTIALS": True})
-        return Finding("credentials", text, (*fixes, omit))
-    row = next((row for row in rows_for(policy, call.origin) if row.allows and row.is_live), None)
+        return Finding("credentials", text, (*fixes, omit_credentials()))
+    rows = rows_for(policy, call.origin) or ()
+    row = next((row for row in rows if row.allows and row.is_live), None)
     if row is not None:
         text = f"The script asks with credentials, and row {row.key} allows none."
-        line = cors_origins("add", row.entry, policy, "--credentials", "--update")
-        return Finding("row-credentials", text, (Fix("shell", (line,)),), row.key)
+        fix = edit_rows(policy, row.entry, ("add", "--credentials", "--update"))
+        return Finding("row-credentials", text, (fix,), row.key)
     text = "The script asks with credentials, and they are never granted to 'null'."
-    return Finding("null", text, (omit,))
+    return Finding("null", text, (omit_credentials(),))
 
 
 def _method(policy: Policy, call: Call) -> Finding:
     if (finding := find_method_case(call)) is not None:
         return finding
     key = "ALLOW_METHODS"
-    text = f"The method {call.method} is not in {owned(policy, key)}."
-    change = {key: [*in_force(policy, key), call.method]}
-    return Finding("method", text, fixes_for(policy, change))
+    text = f"The method {call.method} is not in {place_of(policy, key)}."
+    return Finding("method", text, fixes_that_add(policy, key, call.method))
 
 
 def find_method_case(call: Call) -> Finding | None:
@@ -213,19 +223,17 @@ def find_method_case(call: Call) -> Finding | None:
 
 def _headers(policy: Policy, call: Call) -> Finding:
     key = "ALLOW_HEADERS"
-    place = owned(policy, key)
+    place = place_of(policy, key)
     if fetch.WILDCARD in policy.allow_headers:
         text = f"{place} is ['*'], but so many headers are not echoed beside credentials."
         return Finding("header", text)
     missing = [name for name in call.asked_headers if name not in policy.allow_headers]
     names = " and ".join(map(repr, missing))
-    text = f"The header {names} is not in {place}"
-    if len(missing) > 1:
-        text = f"The headers {names} are not in {place}"
+    subject, verb = ("header", "is") if len(missing) == 1 else ("headers", "are")
+    text = f"The {subject} {names} {verb} not in {place}"
     if key in policy.config and set(missing) & set(DEFAULTS[key]):
         text += ", which takes the place of the default list"
-    change = {key: [*in_force(policy, key), *missing]}
-    return Finding("header", f"{text}.", fixes_for(policy, change))
+    return Finding("header", f"{text}.", fixes_that_add(policy, key, *missing))
 
 
 def _origin(ruling: Ruling, step: Step) -> Finding:
@@ -237,17 +245,16 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
     if policy.alias == SAME_ORIGIN:
         text = f"{ruling.reason} keeps other origins out."
         return Finding("same-origin-only", text, (Fix("decorator", ("@cors_policy",)),))
-    rows = rows_for(policy, origin)
+    rows = rows_for(policy, origin) or ()
     dead = next((row for row in rows if row.allows and not row.is_live), None)
     if dead is not None:
         text = f"The origin is not allowed: row {dead.key}, {dead.entry!r}, does not count: "
         fix = _revive(dead, policy, origin)
         return Finding("row", f"{text}{dead.state}.", (fix,), dead.key)
-    change = {"ALLOW_ORIGINS": [*in_force(policy, "ALLOW_ORIGINS"), origin]}
-    fixes = fixes_for(policy, change)
+    fixes = fixes_that_add(policy, "ALLOW_ORIGINS", origin)
     takes_rows = policy.rows_alias is not None and hooks.origin_source is not None
     if takes_rows and origin != fetch.NULL and all(fix.where == "settings" for fix in fixes):
-        fixes = (*fixes, Fix("shell", (cors_origins("add", origin, policy),)))
+        fixes = (*fixes, edit_rows(policy, origin, ("add",)))
     code = "null" if origin == fetch.NULL else "origin"
     why, row = _why_refused(ruling, rows, step)
     return Finding(code, f"The origin {origin!r} is not allowed: {why}.", fixes, row)
@@ -280,21 +287,19 @@ def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[
             return f"row {row.key} is {row.entry!r}, {difference}", row.key
     why = why_refused(policy, origin)
     if policy.allow_origin_func is not None:
-        why += f", and {owned(policy, 'ALLOW_ORIGIN_FUNC')} did not allow it"
+        why += f", and {place_of(policy, 'ALLOW_ORIGIN_FUNC')} did not allow it"
     return why, None
 
 
 def _revive(row: RowMatch, policy: Policy, origin: str) -> Fix:
     """What makes a row count again, for ``origin`` alone."""
     if row.entry != origin:
-        return Fix("shell", (cors_origins("add", origin, policy),))
+        return edit_rows(policy, origin, ("add",))
     if row.code == "expired":
-        line = cors_origins("add", origin, policy, "--expires", "never", "--update")
-        return Fix("shell", (line,))
+        return edit_rows(policy, origin, ("add", "--expires", "never", "--update"))
     if row.code == "disabled":
-        lines = [cors_origins(what, origin, policy) for what in ("remove", "add")]
-        return Fix("shell", tuple(lines))
-    return Fix("shell", (cors_origins("add", origin, policy, "--no-credentials", "--update"),))
+        return edit_rows(policy, origin, ("remove",), ("add",))
+    return edit_rows(policy, origin, ("add", "--no-credentials", "--update"))
 
 
 def _read(text: str) -> Entry | None:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from django.urls import ResolverMatch
+
 from django_cors_policy import browser, fetch, reasons
 from django_cors_policy.browser import Call
 from django_cors_policy.conf import policy_book
@@ -20,16 +22,20 @@ from django_cors_policy.inspection import name_of
 from django_cors_policy.origins import split_origin
 
 from .causes import find_cause, find_cause_in_script
+from .cookies import explain_cookies
 from .findings import Finding
-from .playback import Exchange, Step, Target, find_view, play, read_target
+from .fixes import place_of
+from .notes import find_notes
+from .playback import Exchange, Step, play
 from .rows import rows_for
-from .side_notes import find_notes, judge_cookies
+from .server import find_view
+from .target import Target, read_target
 
 # Characters; no server takes a header that is longer.
 LONGEST_CONTENT_TYPE = 8000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Explanation:
     """What becomes of a call, and why.
 
@@ -50,17 +56,17 @@ class Explanation:
     url: str
     path: str
     view: str
-    policy: str
-    because_of: str
-    preflight_needed_for: tuple[str, ...]
-    allowed_by: str
-    row: int | None
-    exchanges: tuple[Exchange, ...]
+    policy: str = ""
+    because_of: str = ""
+    preflight_needed_for: tuple[str, ...] = ()
+    allowed_by: str = ""
+    row: int | None = None
+    exchanges: tuple[Exchange, ...] = ()
     may_send: bool
     may_read: bool
     readable_headers: tuple[str, ...]
     cookies: str
-    causes: tuple[Finding, ...]
+    causes: tuple[Finding, ...] = ()
     notes: tuple[Finding, ...] = ()
 
     @property
@@ -115,12 +121,22 @@ def explain(
     if not target.is_guessed and target.origin == page:
         text = "The page and the URL have one origin, so CORS is not asked."
         notes.append(Finding("same-origin", text))
-        return _tell_same_origin(call, target, notes)
+        return Explanation(
+            call=call,
+            url=target.url,
+            path=target.path,
+            view=_name_view(find_view(target)),
+            may_send=True,
+            may_read=True,
+            readable_headers=(fetch.WILDCARD,),
+            cookies="Cookies travel: the page and this server are one origin.",
+            notes=tuple(notes),
+        )
     cause = find_cause_in_script(call, target)
     steps = list(play(call, target)) if cause is None else []
     if steps:
         cause = find_cause(steps)
-    return _tell(call, target, steps, cause, notes, reads)
+    return _put_together(call, target, steps, cause, notes, reads)
 
 
 def _read_origin(text: str) -> str:
@@ -146,7 +162,7 @@ def _read_call(
     return call
 
 
-def _tell(
+def _put_together(
     call: Call,
     target: Target,
     steps: Sequence[Step],
@@ -158,9 +174,9 @@ def _tell(
     may_send = any(step.kind == "request" for step in steps)
     may_read = last is not None and last.kind == "request" and last.failure is None
     more = find_notes(call, steps, may_read=may_read, is_allowed=cause is None, reads=reads)
-    cookies, cookie_note = judge_cookies(call, target, may_send=may_send)
-    ruling = last.ruling if last is not None else None
-    match = (last.match if last is not None else None) or find_view(call, target)
+    cookies, cookie_note = explain_cookies(call, target, may_send=may_send)
+    ruling = last.answer.ruling if last is not None else None
+    match = (last.answer.match if last is not None else None) or find_view(target)
     allowed_by, row = _find_what_allows(last)
     readable: tuple[str, ...] = ()
     if last is not None and may_read:
@@ -170,7 +186,7 @@ def _tell(
         call=call,
         url=target.url,
         path=last.path if last is not None else target.path,
-        view=name_of(match.func) if match is not None else "",
+        view=_name_view(match),
         policy=ruling.policy.alias if ruling is not None else "",
         because_of=ruling.reason if ruling is not None else "",
         preflight_needed_for=_needs_preflight_for(call),
@@ -186,26 +202,8 @@ def _tell(
     )
 
 
-def _tell_same_origin(call: Call, target: Target, notes: Sequence[Finding]) -> Explanation:
-    match = find_view(call, target)
-    return Explanation(
-        call=call,
-        url=target.url,
-        path=target.path,
-        view=name_of(match.func) if match is not None else "",
-        policy="",
-        because_of="",
-        preflight_needed_for=(),
-        allowed_by="",
-        row=None,
-        exchanges=(),
-        may_send=True,
-        may_read=True,
-        readable_headers=(fetch.WILDCARD,),
-        cookies="Cookies travel: the page and this server are one origin.",
-        causes=(),
-        notes=tuple(notes),
-    )
+def _name_view(match: ResolverMatch | None) -> str:
+    return name_of(match.func) if match is not None else ""
 
 
 def _needs_preflight_for(call: Call) -> tuple[str, ...]:
@@ -218,9 +216,9 @@ def _needs_preflight_for(call: Call) -> tuple[str, ...]:
 
 def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
     """What allows the origin, and the primary key if it is a row."""
-    if step is None or step.ruling is None or fetch.ALLOW_ORIGIN not in step.response:
+    if step is None or step.answer.ruling is None or fetch.ALLOW_ORIGIN not in step.response:
         return "", None
-    policy, origin = step.ruling.policy, step.call.origin
+    policy, origin = step.answer.ruling.policy, step.call.origin
     owner = policy.place.written_at("ALLOW_ORIGINS")
     if policy.any_origin:
         return f"{owner.locate('ALLOW_ORIGINS', 0)}: '*'", None
@@ -228,9 +226,9 @@ def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
     if entry is not None:
         index = list(map(str, policy.origins)).index(str(entry))
         return f"{owner.locate('ALLOW_ORIGINS', index)}: {reasons.spell(entry)!r}", None
-    for row in rows_for(policy, origin):
+    for row in rows_for(policy, origin) or ():
         if row.allows and row.is_live:
             return f"row {row.key} of the allowlist: {row.entry!r}", row.key
     if policy.allow_origin_func is not None:
-        return policy.place.written_at("ALLOW_ORIGIN_FUNC").locate("ALLOW_ORIGIN_FUNC"), None
+        return place_of(policy, "ALLOW_ORIGIN_FUNC"), None
     return "", None

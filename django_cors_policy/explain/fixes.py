@@ -15,20 +15,21 @@ from django_cors_policy.inspection import name_of
 from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, LISTS, Policy, compile_policy
 
 from .findings import Fix
-from .playback import Target
+from .target import Target
 
-OMIT = 'credentials: "omit"'
 # A longer list, or one with patterns in it, is not written out again.
 MOST_WRITTEN_OUT = 5
 
 
-def owned(policy: Policy, key: str) -> str:
+def place_of(policy: Policy, key: str) -> str:
+    """Where the value of ``key`` is written, or can be."""
     return policy.place.written_at(key).locate(key)
 
 
-def in_force(policy: Policy, key: str) -> list[Any]:
-    """The list that ``key`` holds, to be written with more in it; "*" stands alone."""
-    return [item for item in policy.config.get(key, DEFAULTS[key]) if item != fetch.WILDCARD]
+def fixes_that_add(policy: Policy, key: str, *items: str) -> tuple[Fix, ...]:
+    """``fixes_for`` the list that ``key`` holds with more in it; "*" stands alone."""
+    old = policy.config.get(key, DEFAULTS[key])
+    return fixes_for(policy, {key: [*(item for item in old if item != fetch.WILDCARD), *items]})
 
 
 def fixes_for(policy: Policy, change: Mapping[str, Any]) -> tuple[Fix, ...]:
@@ -39,15 +40,13 @@ def fixes_for(policy: Policy, change: Mapping[str, Any]) -> tuple[Fix, ...]:
     except PolicyErrors as refused:
         hints = tuple(f"{error.message} {error.hint}" for error in refused.errors)
         return (Fix("server", hints),)
-    by_decorator = {
-        key for key in change if isinstance(policy.place.written_at(key), DecoratorPlace)
-    }
+    place = policy.place
+    by_decorator = {key for key in change if isinstance(place.written_at(key), DecoratorPlace)}
     fixes = []
     if by_decorator:
-        place = policy.place
-        words = [spell(policy.alias)] if policy.alias != DEFAULT_ALIAS else []
+        words = [as_python(policy.alias)] if policy.alias != DEFAULT_ALIAS else []
         words += [
-            f"{key.lower()}={spell(value)}"
+            f"{key.lower()}={as_python(value)}"
             for key, value in config.items()
             if isinstance(place.written_at(key), DecoratorPlace)
         ]
@@ -62,21 +61,21 @@ def fixes_for(policy: Policy, change: Mapping[str, Any]) -> tuple[Fix, ...]:
 
 
 def _assign(policy: Policy, key: str, value: Any) -> str:
-    name = f'{SETTING}[{spell(policy.alias)}]["{key}"]'
+    name = f'{SETTING}[{as_python(policy.alias)}]["{key}"]'
     old = policy.config.get(key)
     if isinstance(old, LISTS) and isinstance(value, list):
         count = len(old)
         is_plain = all(isinstance(item, str) for item in old)
         if value[:count] == list(old) and (count > MOST_WRITTEN_OUT or not is_plain):
-            more = ", ".join(map(spell, value[count:]))
+            more = ", ".join(map(as_python, value[count:]))
             return f"{name} = [*{name}, {more}]"
-    return f"{name} = {spell(value)}"
+    return f"{name} = {as_python(value)}"
 
 
-def spell(value: object) -> str:
+def as_python(value: object) -> str:
     """``value`` as one writes it in Python, with double quotes."""
     if isinstance(value, LISTS):
-        return f"[{', '.join(map(spell, value))}]"
+        return f"[{', '.join(map(as_python, value))}]"
     if isinstance(value, re.Pattern):
         return short_repr(value)
     if callable(value):
@@ -91,12 +90,19 @@ def call_instead(target: Target) -> Fix:
     return Fix("script", (target.path_and_query if target.is_guessed else target.url,))
 
 
-def leave_out(middleware: str) -> Fix:
-    return Fix("settings", (f'MIDDLEWARE = [m for m in MIDDLEWARE if m != "{middleware}"]',))
+def remove_middleware(path: str) -> Fix:
+    return Fix("settings", (f'MIDDLEWARE = [m for m in MIDDLEWARE if m != "{path}"]',))
 
 
-def cors_origins(what: str, origin: str, policy: Policy, *options: str) -> str:
-    words = ["python", "manage.py", "cors_origins", what, origin]
-    if policy.alias != DEFAULT_ALIAS:
-        words += ["--policy", policy.alias]
-    return shlex.join([*words, *options])
+def omit_credentials() -> Fix:
+    return Fix("script", ('credentials: "omit"',))
+
+
+def edit_rows(policy: Policy, origin: str, *commands: tuple[str, ...]) -> Fix:
+    """``commands``: subcommands of ``cors_origins``, each with its options."""
+    alias = [] if policy.alias == DEFAULT_ALIAS else ["--policy", policy.alias]
+    lines = (
+        shlex.join(["python", "manage.py", "cors_origins", name, origin, *alias, *options])
+        for name, *options in commands
+    )
+    return Fix("shell", tuple(lines))

@@ -38,9 +38,10 @@ class TooMuchError(Exception):
     """A view holds more than is looked at."""
 
 
-def look_up(view_class: type, name: str) -> Any:
+def look_up(view_class: type | None, name: str) -> Any:
     """What ``view_class`` has under ``name``, itself or by a parent; None if nothing."""
-    return next((vars(klass)[name] for klass in view_class.__mro__ if name in vars(klass)), None)
+    mro = view_class.__mro__ if view_class is not None else ()
+    return next((vars(klass)[name] for klass in mro if name in vars(klass)), None)
 
 
 def is_class(thing: object) -> TypeGuard[type]:

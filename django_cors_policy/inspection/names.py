@@ -5,8 +5,7 @@ from __future__ import annotations
 import types
 from typing import Any
 
-from django_cors_policy.decorators import attributes
-
+from .frameworks import class_shown_by, is_api_view
 from .holding import is_class, is_partial, levels_of
 
 FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
@@ -22,12 +21,6 @@ def class_of(view: Any) -> type | None:
     return None if type(view) in FUNCTIONS or is_partial(view) else type(view)
 
 
-def class_shown_by(view: Any) -> type | None:
-    """The class that ``as_view()`` has made ``view`` of, if so."""
-    own = attributes(view)
-    return next(filter(is_class, (own.get("view_class"), own.get("cls"))), None)
-
-
 def name_of(view: Any) -> str:
     """The dotted name of a function or method, or else of the class behind a view."""
     *_, view = levels_of(view)
@@ -40,8 +33,3 @@ def name_of(view: Any) -> str:
     if is_api_view(view):
         return f"{view.__module__}.{view.__name__}"  # the function's name
     return f"{view.__module__}.{view.__qualname__}"
-
-
-def is_api_view(view_class: Any) -> bool:
-    """Whether REST framework's ``@api_view`` made the class."""
-    return getattr(view_class, "__qualname__", "") == "WrappedAPIView"

@@ -1,6 +1,6 @@
 """Classic mistakes in real browsers: blocked before, explained, and not after the fix.
 
-``tests/test_misconfigurations.py`` has many more, with a page that plays the browser's part.
+``tests/explain/test_fixes.py`` has many more, with a page that plays the browser's part.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.core.handlers.wsgi import WSGIHandler
 
 from django_cors_policy.explain import explain
 from tests.browsers.harness import APP, fetch_in_page, open_sandbox
-from tests.test_misconfigurations import COMMON, OURS, apply
+from tests.explain.test_fixes import COMMON, OURS, apply
 
 pytestmark = pytest.mark.browser
 

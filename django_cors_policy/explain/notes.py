@@ -1,4 +1,4 @@
-"""What blocks nothing and may surprise all the same: cookies, CSRF, hosts, headers."""
+"""What blocks nothing and may surprise all the same: CSRF, hosts, headers, rows."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from django.http.request import validate_host
 from django.urls import ResolverMatch
 from django.utils.http import is_same_domain
 
-from django_cors_policy import browser, checks, fetch
+from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call
-from django_cors_policy.hooks import UnreadableRows
 from django_cors_policy.inspection import name_of
-from django_cors_policy.origins import split_origin
-from django_cors_policy.sites import is_loopback, registrable_domain
+from django_cors_policy.middleware_list import (
+    CORSHEADERS,
+    CSRF,
+    OURS,
+    csrf_header,
+    find_misplaced,
+    has_middleware,
+)
 
 from .causes import find_method_case, find_missing_slash, find_redirect
+from .cookies import SAFE_METHODS
 from .findings import Finding, Fix
-from .fixes import call_instead, fixes_for, in_force, leave_out, owned, spell
-from .playback import Step, Target
-from .rows import read_rows
-
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
+from .fixes import as_python, fixes_that_add, place_of, remove_middleware
+from .playback import Step
+from .rows import rows_for
 
 
 def find_notes(
@@ -34,7 +38,7 @@ def find_notes(
         yield Finding("forbidden-header", text)
     if steps and may_read:
         yield from _about_answer(steps, is_allowed=is_allowed)
-        yield from _about_csrf(call, steps[-1].match)
+        yield from _about_csrf(call, steps[-1].answer.match)
         yield from _about_reading(steps[-1], reads)
     if steps:
         yield from _about_rows(steps[-1])
@@ -49,7 +53,7 @@ def _about_answer(steps: Sequence[Step], *, is_allowed: bool) -> Iterator[Findin
         yield from (find_redirect(step) for step in steps if step.location is not None)
     target = last.target
     if not target.is_guessed and not validate_host(target.host, _allowed_hosts()):
-        line = f"ALLOWED_HOSTS = [*ALLOWED_HOSTS, {spell(target.host)}]"
+        line = f"ALLOWED_HOSTS = [*ALLOWED_HOSTS, {as_python(target.host)}]"
         text = (
             f"{target.host!r} is not in ALLOWED_HOSTS. Unless a proxy puts another name in its "
             "place, Django answers 400."
@@ -65,10 +69,10 @@ def _about_answer(steps: Sequence[Step], *, is_allowed: bool) -> Iterator[Findin
     elif status == 404:
         text = f"No view has the path {last.path}: the script may read a 404."
         yield find_missing_slash(last) or Finding("not-found", text)
-    elif status == 405 and last.match is not None:
+    elif status == 405 and (match := last.answer.match) is not None:
         text = (
-            f"{name_of(last.match.func)} has nothing for {last.request.method}: the script may "
-            "read a 405."
+            f"{name_of(match.func)} has nothing for {last.request.method}: the script may read a "
+            "405."
         )
         yield Finding("method-not-allowed", text)
 
@@ -84,7 +88,7 @@ def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
     if (
         call.method.upper() in SAFE_METHODS
         or match is None
-        or not checks.has_middleware(checks.CSRF_MIDDLEWARE)
+        or not has_middleware(CSRF)
         or getattr(match.func, "csrf_exempt", False)
     ):
         return
@@ -93,10 +97,10 @@ def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
             f"Django's CSRF protection answers 403 to a {call.method} from {call.origin}: it is "
             "not in CSRF_TRUSTED_ORIGINS."
         )
-        line = f"CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, {spell(call.origin)}]"
+        line = f"CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, {as_python(call.origin)}]"
         fixes = () if call.origin == fetch.NULL else (Fix("settings", (line,)),)
         yield Finding("csrf", text, fixes)
-    header = settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-").lower()
+    header = csrf_header()
     if not call.credentials:
         text = (
             f"Django's CSRF protection answers 403 to a {call.method} without its cookie, and "
@@ -130,23 +134,19 @@ def _about_reading(step: Step, reads: Iterable[str]) -> Iterator[Finding]:
         text = f"No script may read the response header {hidden[0]!r}, whatever a server says."
         yield Finding("forbidden-response-header", text)
     missing = sorted({*names} - known - {*hidden})
-    if not missing or fetch.WILDCARD in known or step.ruling is None:
+    if not missing or fetch.WILDCARD in known or step.answer.ruling is None:
         return
-    policy, key = step.ruling.policy, "EXPOSE_HEADERS"
+    policy, key = step.answer.ruling.policy, "EXPOSE_HEADERS"
     text = (
         f"The script does not see the response header {' nor '.join(map(repr, missing))}: it is "
-        f"not in {owned(policy, key)}."
+        f"not in {place_of(policy, key)}."
     )
-    change = {key: [*in_force(policy, key), *missing]}
-    yield Finding("expose", text, fixes_for(policy, change))
+    yield Finding("expose", text, fixes_that_add(policy, key, *missing))
 
 
 def _about_rows(step: Step) -> Iterator[Finding]:
-    if step.ruling is None:
-        return
-    try:
-        read_rows(step.ruling.policy, step.call.origin)
-    except UnreadableRows:
+    ruling = step.answer.ruling
+    if ruling is not None and rows_for(ruling.policy, step.call.origin) is None:
         text = (
             "The allowlist's rows cannot be read from the database, so they are left out here. Run "
             "migrate if you have not; the log of the server has the error."
@@ -155,63 +155,18 @@ def _about_rows(step: Step) -> Iterator[Finding]:
 
 
 def _about_middleware(steps: Sequence[Step]) -> Iterator[Finding]:
-    theirs = checks.CORSHEADERS_MIDDLEWARE
-    if theirs in settings.MIDDLEWARE and checks.has_middleware():
+    theirs = CORSHEADERS
+    if theirs in settings.MIDDLEWARE and has_middleware():
         text = f"{theirs!r} stands in MIDDLEWARE as well, and answers by other rules."
-        yield Finding("two-middlewares", text, (leave_out(theirs),))
-    problems = checks.misplaced_middleware()
-    if problems:
-        places = ", ".join(str(problem.obj) for problem in problems)
-        verb = "stand" if len(problems) > 1 else "stands"
+        yield Finding("two-middlewares", text, (remove_middleware(theirs),))
+    misplaced = [f"MIDDLEWARE[{index}]" for index, _ in find_misplaced()]
+    if misplaced:
+        places = ", ".join(misplaced)
+        verb = "stand" if len(misplaced) > 1 else "stands"
         text = (
-            f"{places} {verb} before {checks.MIDDLEWARE!r}: browsers can get answers without CORS "
+            f"{places} {verb} before {OURS!r}: browsers can get answers without CORS "
             "headers, or with outdated ones."
         )
-        ours = f'"{checks.MIDDLEWARE}"'
+        ours = f'"{OURS}"'
         line = f"MIDDLEWARE = [{ours}, *(m for m in MIDDLEWARE if m != {ours})]"
         yield Finding("middleware-order", text, (Fix("settings", (line,)),))
-
-
-def judge_cookies(call: Call, target: Target, *, may_send: bool) -> tuple[str, Finding | None]:
-    """Whether the session cookie travels, in a sentence; and what to change if it does not."""
-    if not call.credentials:
-        return "No cookies: the script does not ask with credentials.", None
-    if not may_send:
-        return "No cookies: the request is not sent.", None
-    page = split_origin(call.origin)
-    if page is None:
-        return "No cookies that are SameSite: a page without an origin is of no site.", None
-    samesite, is_secure = settings.SESSION_COOKIE_SAMESITE, settings.SESSION_COOKIE_SECURE
-    if target.is_guessed:
-        secure = "Secure" if is_secure else "not Secure"
-        text = (
-            "Cookies: tell the whole URL in place of a path, and they are judged. The session "
-            f"cookie is SameSite={samesite}, {secure}."
-        )
-        return text, None
-    if is_secure and target.scheme == "http" and not is_loopback(target.host):
-        text = "The session cookie is Secure, and the call goes over http: it stays behind."
-        return text, Finding("secure-cookie", text, (call_instead(target.over_https),))
-    # https://html.spec.whatwg.org/#same-site: the scheme counts.
-    site = (target.scheme, registrable_domain(target.host))
-    if site == (page[0], registrable_domain(page[1])):
-        return "Cookies travel: the page and this server are one site.", None
-    # Django takes any case. Without the attribute (False), Chromium acts as if it were Lax.
-    if not samesite or samesite.lower() != "none":
-        text = (
-            f"The session cookie stays behind: it is SameSite={samesite}, and the page is of "
-            "another site."
-        )
-    elif not is_secure:
-        text = "The session cookie stays behind: SameSite=None counts only where it is Secure."
-    else:
-        return "Cookies travel, but for browsers that block those of third parties.", None
-    names = ["SESSION"]
-    if checks.has_middleware(checks.CSRF_MIDDLEWARE) and call.method.upper() not in SAFE_METHODS:
-        names.append("CSRF")
-    lines = [
-        line
-        for name in names
-        for line in (f'{name}_COOKIE_SAMESITE = "None"', f"{name}_COOKIE_SECURE = True")
-    ]
-    return text, Finding("cookies", text, (Fix("settings", tuple(lines)),))

@@ -27,8 +27,7 @@ from django_cors_policy.allowlist.snapshot import allowlist
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from django_cors_policy.explain import Explanation, Finding, Fix, explain
 from django_cors_policy.hooks import hooks
-
-from .page import Fetched, fetch_from
+from tests.page import Fetched, fetch_from
 
 OURS = "django_cors_policy.middleware.CorsPolicyMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"

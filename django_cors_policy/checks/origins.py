@@ -1,0 +1,139 @@
+"""W007, W011, W013, W018 and W019: origins and patterns that allow other sites than was meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Tags, Warning, register
+
+from django_cors_policy import fetch, patterns
+from django_cors_policy.exceptions import short_repr
+from django_cors_policy.origins import Entry, OriginPattern
+from django_cors_policy.policy import Place, Policy
+from django_cors_policy.sites import is_loopback
+
+from .messages import warning
+from .policies import all_policies, is_written_in, policies_and_rehearsals
+
+
+@register(Tags.security)
+def check_origins(**kwargs: Any) -> list[CheckMessage]:
+    """W007, W011, W013 and W018."""
+    return [
+        found
+        for place, policy in policies_and_rehearsals()
+        for found in (
+            *_null_origin(place, policy),
+            *_origin_patterns(place, policy),
+            *_path_patterns(place, policy),
+        )
+    ]
+
+
+@register(Tags.security, deploy=True)
+def check_local_origins(**kwargs: Any) -> list[CheckMessage]:
+    """W019: credentials for origins that are on the user's own device."""
+    if settings.DEBUG:
+        return []
+    return [found for place, policy in all_policies() for found in _local_origins(place, policy)]
+
+
+def samples_of(entry: Entry) -> tuple[OriginPattern, ...]:
+    """Origins that an entry allows: itself, or some that a regular expression matches."""
+    if isinstance(entry, re.Pattern):
+        return patterns.samples(entry)
+    return (entry,) if isinstance(entry, OriginPattern) else ()
+
+
+def _null_origin(place: Place, policy: Policy) -> Iterator[Warning]:
+    key = "ALLOW_ORIGINS"
+    if is_written_in(policy, key) and fetch.NULL in policy.origins:
+        yield warning(
+            "W018",
+            place.locate(key, policy.origins.index(fetch.NULL)),
+            f"{fetch.NULL!r} allows any site: every site can send it, from a sandboxed frame.",
+            "Write ['*'] if every site may read the responses. If not, leave it out, and serve "
+            "your own page from an origin, such as 'http://localhost:3000'.",
+        )
+
+
+def _origin_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
+    for index, entry in enumerate(policy.origins):
+        if not isinstance(entry, re.Pattern):
+            continue
+        where = place.locate("ALLOW_ORIGINS", index)
+        if why_untried := patterns.why_untried(entry):
+            yield warning(
+                "W011",
+                where,
+                f"{short_repr(entry)} could not be tried, for {why_untried}.",
+                "Origins are lower-case, with neither path nor trailing slash. If the pattern is "
+                "right, silence this check; a list of origins or a wildcard is easier to trust.",
+            )
+        if patterns.is_slow(entry):
+            instead = "a wildcard such as 'https://*.example.com'"
+            yield _slow_pattern(where, entry, "origins", instead)
+        elif found := patterns.neighbour(entry):
+            meant, other, why = found
+            yield warning(
+                "W007",
+                where,
+                f"{short_repr(entry)} matches {meant!r}, and {other!r} as well: {why}.",
+                r"Escape each dot of the name (\.), and let the name end the pattern; or write a "
+                "wildcard such as 'https://*.example.com', which does both.",
+            )
+
+
+def _path_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
+    for index, path in enumerate(policy.paths or ()):
+        if not isinstance(path, re.Pattern):
+            continue
+        where = place.locate("PATHS", index)
+        is_slow = patterns.is_slow_on_paths(path)
+        if is_slow is None:
+            yield warning(
+                "W011",
+                where,
+                f"{short_repr(path)} could not be tried, for it is too large, or has parts that "
+                "the check cannot read. It may take very long for some paths.",
+                "Write a prefix such as '/api/'. If you know that the pattern is quick, silence "
+                "this check.",
+            )
+        elif is_slow:
+            yield _slow_pattern(where, path, "paths", "a prefix such as '/api/'")
+
+
+def _slow_pattern(where: str, pattern: re.Pattern[str], subjects: str, instead: str) -> Warning:
+    return warning(
+        "W013",
+        where,
+        f"{short_repr(pattern)} takes more than {patterns.SLOW_STEPS:,} steps for some {subjects} "
+        "that it does not match.",
+        f"A stranger can send such {subjects} all day. Leave no two repetitions that can match "
+        f"the same characters, next to or inside of each other; or write {instead}.",
+    )
+
+
+def _local_origins(place: Place, policy: Policy) -> Iterator[Warning]:
+    is_own = is_written_in(policy, "ALLOW_ORIGINS") or is_written_in(policy, "ALLOW_CREDENTIALS")
+    if not policy.allow_credentials or not is_own:
+        return
+    # Of any scheme: the web views of apps have capacitor://localhost, https://localhost and others.
+    local = [
+        short_repr(entry if isinstance(entry, re.Pattern) else str(entry))
+        for entry in policy.origins
+        if any(is_loopback(origin.host) for origin in samples_of(entry))
+    ]
+    if local:
+        yield warning(
+            "W019",
+            str(place),
+            f"Credentials are allowed for {', '.join(local)}: any program on a user's device can "
+            "have such an origin, and act as that user.",
+            "For development, add such origins only where DEBUG is True, or read the list from "
+            "the environment. In an app, send a token in place of cookies. If you accept the "
+            "risk, silence this check.",
+        )
