@@ -65,7 +65,7 @@ def measure(size: int) -> dict[str, float]:
     from django.test import RequestFactory
 
     from django_cors_policy.allowlist.models import AllowedOrigin
-    from django_cors_policy.allowlist.snapshot import allowlist
+    from django_cors_policy.allowlist.refresher import allowlist
     from django_cors_policy.conf import policy_book
     from django_cors_policy.middleware import CorsPolicyMiddleware
 

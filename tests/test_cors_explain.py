@@ -19,7 +19,7 @@ from django.urls import path
 
 from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.decorators import cors_policy
 
 from .test_example_project import MANAGE, environment, manage

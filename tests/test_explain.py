@@ -31,7 +31,7 @@ from hypothesis import strategies as st
 
 from django_cors_policy import refusals, sources
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.conf import compile_book
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from django_cors_policy.exceptions import PolicyError, PolicyErrors

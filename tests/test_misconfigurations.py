@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from django_cors_policy.explain import Explanation, Finding, Fix, explain
 

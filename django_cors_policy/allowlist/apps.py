@@ -21,10 +21,10 @@ class AllowlistConfig(AppConfig):
     def ready(self) -> None:
         from django_cors_policy import sources
 
-        from . import checks, refused, snapshot  # noqa: F401
+        from . import checks, recorder, refresher  # noqa: F401
 
-        sources.plug_in(snapshot.allowlist)
-        refused.follow_settings()
+        sources.plug_in(refresher.allowlist)
+        recorder.follow_settings()
         # Also after flush, which empties the table: the row had better be there before two write.
         post_migrate.connect(_make_token, sender=self)
 

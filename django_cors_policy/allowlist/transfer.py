@@ -27,7 +27,8 @@ from django_cors_policy.conf import DEFAULT_ALIAS
 from django_cors_policy.exceptions import PolicyError, short_repr
 from django_cors_policy.policy import did_you_mean
 
-from .models import AllowedOrigin, AllowedOriginQuerySet, parse_row
+from .models import AllowedOrigin, AllowedOriginQuerySet
+from .rows import parse_row
 
 # What a file says of a row. When it was created and changed is each database's own affair.
 FIELDS = ("policy", "origin", "allow_credentials", "is_enabled", "expires_at", "note")

@@ -15,7 +15,7 @@ from django.test.testcases import LiveServerTestCase, LiveServerThread
 
 from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from tests.allowlist.test_admin import (
     ADD,
     ADD_MANY,
