@@ -165,7 +165,7 @@ def _existing(
 
 
 def _remark_on(additions: Sequence[Line], policy: Policy) -> None:
-    wildcards = Wildcards.over([line.row for line in additions], policy)
+    wildcards = Wildcards([line.row for line in additions], policy)
     for line in additions:
         reason = allowed_by_settings(policy, parse_row(line.row.origin))
         if reason := reason or wildcards.reason_against(line.row):

@@ -21,7 +21,7 @@ def announce_change(using: str) -> None:
     change = Change(connection)
     transaction.on_commit(change, using=using)
     # Only an earlier callback can keep this one from being called.
-    if change.has_predecessor:
+    if change.earlier is not None:
         rows_changing.send(Change, change=change)
 
 
@@ -34,7 +34,7 @@ class Change:
         # Django takes callbacks from the front of this list before it calls them. After a rollback
         # it begins a new list, and leaves this one as it is.
         self._callbacks = connection.run_on_commit
-        self._earlier = self._callbacks[0] if self._callbacks else None
+        self.earlier = self._callbacks[0] if self._callbacks else None
         # Django counts savepoints with it.
         self._savepoints = connection.savepoint_state
         # A test can call it within the transaction (captureOnCommitCallbacks), and then goes on.
@@ -43,11 +43,6 @@ class Change:
     def __call__(self) -> None:
         self.was_called = True
         rows_changed.send(Change)
-
-    @property
-    def has_predecessor(self) -> bool:
-        """Whether another callback is called before this one, and can raise."""
-        return self._earlier is not None
 
     def is_over(self) -> bool:
         """Whether the transaction has ended, also where this is not called."""
@@ -62,4 +57,4 @@ class Change:
         if connection is not None and connection.savepoint_state != self._savepoints:
             # To roll back a later savepoint also begins a new list, and the transaction goes on.
             return True
-        return not self._callbacks or self._callbacks[0] is not self._earlier
+        return not self._callbacks or self._callbacks[0] is not self.earlier

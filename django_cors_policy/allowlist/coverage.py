@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from django.db import models
@@ -67,7 +67,7 @@ def remarks(row: AllowedOrigin) -> Iterator[str]:
             "The policy “%(policy)s” has no credentials, but a decorator allows the origin to use "
             "them on %(views)s. To block that, untick “allow credentials”."
         ) % {"policy": policy.alias, "views": named(views)}
-    if reason := Wildcards.over([row], policy).reason_against(row):
+    if reason := Wildcards([row], policy).reason_against(row):
         yield _("The row changes nothing: %(reason)s") % {"reason": reason}
     redundant = list(itertools.islice(_redundant_beside(row, entry, policy), MOST_NAMED + 1))
     if redundant:
@@ -152,17 +152,12 @@ def rows_about(policy: Policy, origin: str) -> list[Row]:
 class Wildcards:
     """The rows of one policy that are in force and may cover others."""
 
-    def __init__(self, policy: Policy, rows: Iterable[AllowedOrigin]) -> None:
-        self._policy = policy
-        self._rows = {row.origin: row for row in rows}
-        self._matcher = OriginMatcher(map(parse_row, self._rows))
-
-    @classmethod
-    def over(cls, rows: Iterable[AllowedOrigin], policy: Policy) -> Wildcards:
+    def __init__(self, rows: Sequence[AllowedOrigin], policy: Policy) -> None:
         """Those over any of ``rows``, which may be new: in the database, and among themselves."""
-        rows = list(rows)
-        found = _usable_wildcards_over(rows, policy)
-        return cls(policy, (*found, *(row for row in rows if "*" in row.origin)))
+        self._policy = policy
+        own = (row for row in rows if "*" in row.origin)
+        self._rows = {row.origin: row for row in (*_usable_wildcards_over(rows, policy), *own)}
+        self._matcher = OriginMatcher(map(parse_row, self._rows))
 
     def reason_against(self, row: AllowedOrigin) -> str:
         """Why ``row`` changes nothing, told in a sentence; empty if it does."""

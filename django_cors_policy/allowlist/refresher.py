@@ -74,11 +74,10 @@ class Allowlist:
 
         A snapshot that a child process inherits is the last good one, but nobody knows how old.
         """
-        # Held for a moment, never while the database is asked.
-        self._lock = threading.Lock()
         # Held by a request that asks in the thread's place.
         self._stand_in = threading.Lock()
-        # Notified when the thread begins to ask, and when it has been answered.
+        # Held for a moment, never while the database is asked. Notified when the thread begins to
+        # ask, and when it has been answered.
         self._progress = threading.Condition()
         self._begun = 0
         self._done = 0
@@ -242,7 +241,7 @@ class Allowlist:
         self._poll_instead(seconds)
 
     def _ensure_thread(self) -> None:
-        with self._lock:
+        with self._progress:
             if self._thread is not None and not self._thread.is_alive() and self._begun:
                 self._thread = None  # it has ended
             if self._thread is None:
@@ -275,7 +274,7 @@ class Allowlist:
                 wake.wait(max(pause, 0.01))
         finally:
             # However this thread ends, the next request sees at once that there is none.
-            with self._lock, self._progress:
+            with self._progress:
                 if self._thread is me:
                     self._thread = None
                     self._busy_since = None
@@ -386,7 +385,7 @@ class Allowlist:
         )
 
     def _publish(self, snapshot: Snapshot, ticket: int, now: float) -> None:
-        with self._lock:
+        with self._progress:
             if ticket < self._published:
                 return
             before, self.snapshot = self.snapshot, snapshot

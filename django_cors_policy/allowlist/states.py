@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import enum
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from django.db import models
@@ -105,29 +105,23 @@ def with_state(rows: AllowedOriginQuerySet, state: State) -> AllowedOriginQueryS
         rows = rows.filter(in_force(now), policy__in=policies)
         if state == State.EXPIRING:
             rows = rows.filter(expires_at__lte=now + SOON)
-        misfits = dict(_misfits(rows, policies))
+        values = rows.order_by().values_list("pk", "policy", "origin", "allow_credentials")
+        misfits = (
+            (pk, problem[0])
+            for pk, alias, origin, credentials in values.iterator(chunk_size=2000)
+            if (problem := misfit(policies, alias, origin, credentials)) is not None
+        )
+        looked_at = itertools.islice(misfits, MOST_ROWS)
         if state.is_live:
-            rows = rows.exclude(pk__in=misfits)
+            rows = rows.exclude(pk__in=[pk for pk, _found in looked_at])
         else:
-            rows = rows.filter(pk__in=[pk for pk, found in misfits.items() if found == state])
+            rows = rows.filter(pk__in=[pk for pk, found in looked_at if found == state])
     return rows
 
 
 def in_force(now: datetime.datetime) -> models.Q:
     not_over = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
     return models.Q(not_over, is_enabled=True)
-
-
-def _misfits(
-    rows: AllowedOriginQuerySet, policies: Mapping[str, Policy]
-) -> Iterator[tuple[int, State]]:
-    values = rows.order_by().values_list("pk", "policy", "origin", "allow_credentials")
-    found = (
-        (pk, problem[0])
-        for pk, alias, origin, credentials in values.iterator(chunk_size=2000)
-        if (problem := misfit(policies, alias, origin, credentials)) is not None
-    )
-    return itertools.islice(found, MOST_ROWS)
 
 
 def misfit(
