@@ -43,7 +43,7 @@ class OriginSource(Protocol):
         """Raise ``ImproperlyConfigured`` if it is set up wrong."""
 
     def is_ready(self) -> bool:
-        """Whether ``judge`` can be asked at once."""
+        """Whether ``grant_for`` can be asked at once."""
 
     def prepare(self) -> None:
         """Get ready; may wait."""
@@ -51,7 +51,7 @@ class OriginSource(Protocol):
     async def aprepare(self) -> None:
         """Get ready without blocking the event loop."""
 
-    def judge(self, policy: Policy, origin: str) -> Grant | None:
+    def grant_for(self, policy: Policy, origin: str) -> Grant | None:
         """What ``origin`` is granted, None if nothing. Never waits."""
 
     def rows(self, policy: Policy, origin: str) -> Sequence[RowMatch]:

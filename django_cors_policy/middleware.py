@@ -78,14 +78,14 @@ def wrap(
             and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
         ):
             policy = ruling.policy
-            grant = _judge(policy, origin, request)
+            grant = _grant_for(policy, origin, request)
             if grant is not None and ruling.others:
-                others = [_judge(other, origin, request) for other in ruling.others]
+                others = [_grant_for(other, origin, request) for other in ruling.others]
                 grant = _limit(grant, ruling, others)
             if (grant is None or policy.rehearsal) and (
                 is_logged or (hooks.recorder and is_recorded)
             ):
-                rehearsal_grant = _judge(policy.rehearsal, origin, request)
+                rehearsal_grant = _grant_for(policy.rehearsal, origin, request)
                 log_refused_preflight(request, ruling, origin, grant, rehearsal_grant, is_logged)
             return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
@@ -112,7 +112,7 @@ def wrap(
                 and (is_logged or (hooks.recorder and is_recorded))
                 and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
             ):
-                rehearsal_grant = _judge(policy.rehearsal, origin, request)
+                rehearsal_grant = _grant_for(policy.rehearsal, origin, request)
                 log_refused_actual(request, path, ruling, origin, grant, rehearsal_grant, is_logged)
         _add_headers(response, policy, grant, origin)
         return response
@@ -135,14 +135,14 @@ def awrap(
             and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
         ):
             policy = ruling.policy
-            grant = await _ajudge(policy, origin, request)
+            grant = await _agrant_for(policy, origin, request)
             if grant is not None and ruling.others:
-                others = [await _ajudge(other, origin, request) for other in ruling.others]
+                others = [await _agrant_for(other, origin, request) for other in ruling.others]
                 grant = _limit(grant, ruling, others)
             if (grant is None or policy.rehearsal) and (
                 is_logged or (hooks.recorder and is_recorded)
             ):
-                rehearsal_grant = await _ajudge(policy.rehearsal, origin, request)
+                rehearsal_grant = await _agrant_for(policy.rehearsal, origin, request)
                 log_refused_preflight(request, ruling, origin, grant, rehearsal_grant, is_logged)
             return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
@@ -169,7 +169,7 @@ def awrap(
                 and (is_logged or (hooks.recorder and is_recorded))
                 and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
             ):
-                rehearsal_grant = await _ajudge(policy.rehearsal, origin, request)
+                rehearsal_grant = await _agrant_for(policy.rehearsal, origin, request)
                 log_refused_actual(request, path, ruling, origin, grant, rehearsal_grant, is_logged)
         _add_headers(response, policy, grant, origin)
         return response
@@ -252,7 +252,7 @@ def _merge_vary(vary: str, added: tuple[str, ...]) -> str:
     return response.headers["Vary"]
 
 
-def _judge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
+def _grant_for(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
     """What ``policy`` grants ``origin``, by its list or otherwise; nothing if there is none."""
     if policy is None:
         return None
@@ -260,8 +260,8 @@ def _judge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | 
     return grant if grant is not None else _ask_others(policy, origin, request)
 
 
-async def _ajudge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
-    """As ``_judge``."""
+async def _agrant_for(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
+    """As ``_grant_for``."""
     if policy is None:
         return None
     grant = policy.grant_for(origin)
@@ -274,7 +274,7 @@ def _ask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | No
     if policy.rows_alias is not None and (source := hooks.origin_source) is not None:
         if monotonic() >= source.ready_until and not source.is_ready():
             source.prepare()
-        grant = source.judge(policy, origin)
+        grant = source.grant_for(policy, origin)
     if grant is None and policy.allow_origin_func and policy.may_ask_func(origin):
         grant = _ask(policy, origin, request)
     return grant
@@ -286,7 +286,7 @@ async def _aask_others(policy: Policy, origin: str, request: HttpRequest) -> Gra
     if policy.rows_alias is not None and (source := hooks.origin_source) is not None:
         if monotonic() >= source.ready_until and not source.is_ready():
             await source.aprepare()
-        grant = source.judge(policy, origin)
+        grant = source.grant_for(policy, origin)
     if grant is None and policy.allow_origin_func and policy.may_ask_func(origin):
         grant = await _aask(policy, origin, request)
     return grant

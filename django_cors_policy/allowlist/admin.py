@@ -38,6 +38,7 @@ from django_cors_policy.policy import Policy, Ruling
 from django_cors_policy.resolution import rule_preflight
 
 from .batches import Line, Plan, RowForms, add_all, form_for_many, make_plan, may_add_many
+from .coverage import entries_that_allow, remarks
 from .database import writing_database
 from .forms import (
     MOST_ORIGINS,
@@ -47,29 +48,22 @@ from .forms import (
     CallForm,
     describe_policy,
 )
-from .models import AllowedOrigin, RefusedOrigin, as_people_write, parse_row, row_problems
-from .refused import is_recording
-from .snapshot import allowlist
-from .states import (
-    LABELS,
-    MOST_ROWS,
-    State,
-    describe_credentials,
-    entries_that_allow,
-    judge,
-    known_policies,
-    remarks,
-    shown,
-    views_that_add_credentials,
-    with_credentials,
-    with_state,
-)
+from .models import AllowedOrigin, RefusedOrigin
+from .recorder import is_recording
+from .refresher import allowlist
+from .rows import as_people_write, parse_row, row_problems, shown
+from .states import LABELS, MOST_ROWS, State, known_policies, status_of, with_state
 from .tester import (
     call_by,
     deciding_row,
     new_row,
     refused_call,
     tell,
+)
+from .view_credentials import (
+    describe_credentials,
+    views_that_add_credentials,
+    with_credentials,
 )
 
 if TYPE_CHECKING:
@@ -267,7 +261,7 @@ class AllowedOriginAdmin(_OriginAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: AllowedOrigin) -> SafeString:
-        standing = judge(row)
+        standing = status_of(row)
         text = format_html('<img src="{}" alt=""> {}', static(ICONS[standing.state]), standing.text)
         if standing.why:
             return format_html('{}<div class="help">{}</div>', text, standing.why)
@@ -385,7 +379,7 @@ class AllowedOriginAdmin(_OriginAdmin):
         changed, left = self._switch(request, queryset, to=True, message=_("Enabled."))
         self._tell(request, messages.SUCCESS, ENABLED, len(changed))
         self._tell(request, messages.INFO, ENABLED_ALREADY, left)
-        without_effect = sum(not judge(row).state.is_live for row in changed)
+        without_effect = sum(not status_of(row).state.is_live for row in changed)
         self._tell(request, messages.WARNING, STILL_WITHOUT_EFFECT, without_effect)
 
     @admin.action(permissions=["switch"], description=gettext_lazy("Disable selected origins"))
@@ -398,11 +392,11 @@ class AllowedOriginAdmin(_OriginAdmin):
     def extend(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         with transaction.atomic(using=_database()):
             rows = self._lock(request, queryset, "expires_at")
-            expired = [row for row in rows if judge(row).state == State.EXPIRED]
+            expired = [row for row in rows if status_of(row).state == State.EXPIRED]
             changed = [row for row in rows if _extend(row)]
             self._write(request, changed, "expires_at", _("Extended by 30 days."))
         self._tell(request, messages.SUCCESS, EXTENDED, len(changed))
-        revived = sum(judge(row).state.is_live for row in expired)
+        revived = sum(status_of(row).state.is_live for row in expired)
         self._tell(request, messages.WARNING, LIVE_AGAIN, revived)
         self._tell(request, messages.INFO, NEVER_EXPIRES, len(rows) - len(changed))
 
@@ -724,7 +718,7 @@ def _standing_in_rehearsal(row: RefusedOrigin, ruling: Ruling | None) -> tuple[s
 
 def _allows(policy: Policy, origin: str) -> bool:
     """As the middleware asks; but for ``ALLOW_ORIGIN_FUNC``, which wants the real request."""
-    return policy.grant_for(origin) is not None or allowlist.judge(policy, origin) is not None
+    return policy.grant_for(origin) is not None or allowlist.grant_for(policy, origin) is not None
 
 
 def _last_request(row: RefusedOrigin) -> str:

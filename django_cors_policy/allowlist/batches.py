@@ -21,8 +21,10 @@ from django.utils.translation import gettext as _
 
 from django_cors_policy.policy import Policy
 
-from .models import AllowedOrigin, parse_row
-from .states import Standing, Wildcards, allowed_by_settings, judge, known_policies
+from .coverage import Wildcards, allowed_by_settings
+from .models import AllowedOrigin
+from .rows import parse_row
+from .states import RowStatus, known_policies, status_of
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -50,8 +52,8 @@ class Line:
         del vars(self.row)["validate_constraints"]
 
     @property
-    def standing(self) -> Standing:
-        return judge(self.row)
+    def standing(self) -> RowStatus:
+        return status_of(self.row)
 
 
 def _problems_of(form: _RowForm) -> Iterable[str]:
@@ -163,7 +165,7 @@ def _existing(
 
 
 def _remark_on(additions: Sequence[Line], policy: Policy) -> None:
-    wildcards = Wildcards.over([line.row for line in additions], policy)
+    wildcards = Wildcards([line.row for line in additions], policy)
     for line in additions:
         reason = allowed_by_settings(policy, parse_row(line.row.origin))
         if reason := reason or wildcards.reason_against(line.row):

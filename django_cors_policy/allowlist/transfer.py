@@ -26,7 +26,8 @@ from django.utils.dateparse import parse_datetime
 from django_cors_policy.exceptions import PolicyError, did_you_mean, short_repr
 from django_cors_policy.policy import DEFAULT_ALIAS
 
-from .models import AllowedOrigin, AllowedOriginQuerySet, parse_row
+from .models import AllowedOrigin, AllowedOriginQuerySet
+from .rows import parse_row
 
 # What a file says of a row. When it was created and changed is each database's own affair.
 FIELDS = ("policy", "origin", "allow_credentials", "is_enabled", "expires_at", "note")

@@ -25,11 +25,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from django_cors_policy.allowlist import admin as our_admin
-from django_cors_policy.allowlist import states
+from django_cors_policy.allowlist import coverage, states
 from django_cors_policy.allowlist.batches import Plan, make_plan
 from django_cors_policy.allowlist.forms import LONGEST_PASTE, MOST_ORIGINS
 from django_cors_policy.allowlist.models import AllowedOrigin, Freshness
-from django_cors_policy.allowlist.states import State, judge
+from django_cors_policy.allowlist.states import State, status_of
 from django_cors_policy.decorators import cors_policy
 from django_cors_policy.origins import OriginMatcher, parse_origin
 from tests.allowlist import urls
@@ -278,7 +278,7 @@ def test_filters_by_state_agree_with_what_the_list_says(admin: Client) -> None:
     rows = add_one_of_each()
     by_state: dict[State, set[str]] = {state: set() for state in State}
     for row in rows:
-        by_state[judge(row).state].add(row.origin)
+        by_state[status_of(row).state].add(row.origin)
     by_state[State.LIVE] |= by_state[State.EXPIRING]
     assert all(by_state.values())
     for state in State:
@@ -291,7 +291,7 @@ def test_facets_count_rows(admin: Client) -> None:
     response = admin.get(LIST, {"_facets": "True"})
     for state in State:
         expected = sum(
-            judge(row).state == state or (state == State.LIVE and judge(row).state.is_live)
+            status_of(row).state == state or (state == State.LIVE and status_of(row).state.is_live)
             for row in rows
         )
         assert f"{states.LABELS[state]} ({expected})" in text_of(response)
@@ -633,7 +633,7 @@ def test_a_row_whose_policy_has_gone_opens_and_can_be_given_another(admin: Clien
     response = admin.post(change, form_data(policy="partner"))
     assert "policy" in response.context["adminform"].form.errors
     assert admin.post(change, form_data(policy="partners")).status_code == 302
-    assert judge(AllowedOrigin.objects.get()).state == State.LIVE
+    assert status_of(AllowedOrigin.objects.get()).state == State.LIVE
 
 
 @pytest.mark.parametrize("origin", ["", "*", "https://app.example.com/path", "\u202e<b>"])
@@ -644,7 +644,7 @@ def test_a_broken_row_opens_and_can_be_mended(admin: Client, origin: str) -> Non
     response = admin.post(change, form_data(origin=origin))
     assert "origin" in response.context["adminform"].form.errors
     assert admin.post(change, form_data(origin="https://mended.example")).status_code == 302
-    assert judge(AllowedOrigin.objects.get()).state == State.LIVE
+    assert status_of(AllowedOrigin.objects.get()).state == State.LIVE
 
 
 def test_who_may_only_look_sees_all_and_changes_nothing() -> None:
@@ -814,7 +814,7 @@ def test_a_decorator_is_a_use(
 
 
 def test_no_remarks_where_the_policy_has_gone() -> None:
-    assert list(states.remarks(add_raw(policy="gone"))) == []
+    assert list(coverage.remarks(add_raw(policy="gone"))) == []
 
 
 # --- Many rows ----------------------------------------------------------------------------------
@@ -1005,14 +1005,14 @@ def test_a_paste_of_the_most_origins(admin: Client) -> None:
 
 def test_what_is_compared_is_bounded(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
-    entries_that_allow = states.entries_that_allow
+    entries_that_allow = coverage.entries_that_allow
 
     def count(origin: str) -> list[str]:
         entries = entries_that_allow(origin)
         counts.append(len(entries))
         return entries
 
-    monkeypatch.setattr(states, "entries_that_allow", count)
+    monkeypatch.setattr(coverage, "entries_that_allow", count)
     add("https://*.h7.example:*")
     below = ".".join("abcdefghijklmnopqrstuvwxyz")
     lines = [f"https://*.{below}.h{n}.example:*" for n in range(MOST_ORIGINS)]
@@ -1023,7 +1023,7 @@ def test_what_is_compared_is_bounded(admin: Client, monkeypatch: pytest.MonkeyPa
     assert {line.row.origin: line.remarks for line in additions if line.remarks} == {
         lines[7]: ["Changes nothing: the row \u201chttps://*.h7.example:*\u201d allows it already."]
     }
-    assert sum(counts) <= states.MOST_LOOKED_UP + max(counts)
+    assert sum(counts) <= coverage.MOST_LOOKED_UP + max(counts)
     assert len(queries) < 15
 
 

@@ -24,8 +24,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from django_cors_policy.allowlist import transfer
-from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import read_token
+from django_cors_policy.allowlist.models import AllowedOrigin, read_token
 
 from .conftest import allowed
 

@@ -18,9 +18,9 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_cors_policy.allowlist import database, refused, snapshot
+from django_cors_policy.allowlist import database, recorder, refresher
 from django_cors_policy.allowlist.models import AllowedOrigin, Freshness, RefusedOrigin
-from django_cors_policy.allowlist.snapshot import Allowlist
+from django_cors_policy.allowlist.refresher import Allowlist
 from django_cors_policy.exceptions import PolicyErrors
 from django_cors_policy.hooks import UnreadableRows, hooks
 from django_cors_policy.middleware import CorsPolicyMiddleware
@@ -257,7 +257,7 @@ class TestChosenDatabase:
         assert allowed(ROW)
 
     def test_refused_origins(self) -> None:
-        refused.write({("default", EVIL, False): refused.Tally(1, 0.0, 0.0, "/", "GET")})
+        recorder.write_tallies({("default", EVIL, False): recorder.Tally(1, 0.0, 0.0, "/", "GET")})
         assert RefusedOrigin.objects.get() == RefusedOrigin.objects.using(TENANT).get()
 
 
@@ -390,7 +390,7 @@ class TestSchemaPerTenant:
         assert allowed(ROW)
 
     def test_where_threads_do_not_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(snapshot, "THREAD_START_SECONDS", 0.01)
+        monkeypatch.setattr(refresher, "THREAD_START_SECONDS", 0.01)
         monkeypatch.setattr(threading.Thread, "start", lambda self: None)
         add()
         self.enter()

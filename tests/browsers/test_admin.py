@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.testcases import LiveServerTestCase, LiveServerThread
 
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.hooks import hooks
 from tests.allowlist.test_admin import (
     ADD,

@@ -23,7 +23,7 @@ from django.urls import path
 from django.utils import timezone
 
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from django_cors_policy.explain import Explanation, Finding, Fix, explain
 from django_cors_policy.hooks import hooks

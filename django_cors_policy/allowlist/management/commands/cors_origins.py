@@ -26,15 +26,11 @@ from django.utils import timezone
 
 from django_cors_policy.allowlist import transfer
 from django_cors_policy.allowlist.database import UndecidedDatabaseError, allowlist_database
-from django_cors_policy.allowlist.models import AllowedOrigin, parse_row
-from django_cors_policy.allowlist.states import (
-    Standing,
-    State,
-    describe_credentials,
-    judge,
-    shown,
-)
+from django_cors_policy.allowlist.models import AllowedOrigin
+from django_cors_policy.allowlist.rows import parse_row, shown
+from django_cors_policy.allowlist.states import RowStatus, State, status_of
 from django_cors_policy.allowlist.transfer import NEVER, Change, Line, Plan, Refused
+from django_cors_policy.allowlist.view_credentials import describe_credentials
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean, short_repr
 from django_cors_policy.policy import DEFAULT_ALIAS
@@ -181,7 +177,7 @@ class Command(BaseCommand):
 
     def _list(self, using: str, options: Mapping[str, Any]) -> None:
         policy_book()  # where settings are wrong, no row can be judged
-        rows = [(row, judge(row)) for row in self._rows(using, options["policy"])]
+        rows = [(row, status_of(row)) for row in self._rows(using, options["policy"])]
         if options["state"] is not None:
             wanted = State(options["state"])
             rows = [
@@ -214,7 +210,7 @@ class Command(BaseCommand):
                 )
         return found
 
-    def _write_table(self, rows: Sequence[tuple[AllowedOrigin, Standing]]) -> None:
+    def _write_table(self, rows: Sequence[tuple[AllowedOrigin, RowStatus]]) -> None:
         heading = ("POLICY", "ORIGIN", "STATE", "CREDENTIALS", "NOTE")
         table = [heading, *(_as_cells(row, standing) for row, standing in rows)]
         widths = [max(_width(cells[column]) for cells in table) for column in range(4)]
@@ -455,7 +451,7 @@ def _format(name: str, format: str | None) -> str:
     return suffix
 
 
-def _as_cells(row: AllowedOrigin, standing: Standing) -> tuple[str, str, str, str, str]:
+def _as_cells(row: AllowedOrigin, standing: RowStatus) -> tuple[str, str, str, str, str]:
     return (
         _printable(row.policy),
         shown(row.origin),
