@@ -65,7 +65,7 @@ def measure(size: int) -> dict[str, float]:
     from django.test import RequestFactory
 
     from django_cors_policy.allowlist.models import AllowedOrigin
-    from django_cors_policy.allowlist.snapshot import allowlist
+    from django_cors_policy.allowlist.refresher import allowlist
     from django_cors_policy.conf import policy_book
     from django_cors_policy.middleware import CorsPolicyMiddleware
 
@@ -86,7 +86,7 @@ def measure(size: int) -> dict[str, float]:
     started = time.perf_counter()
     allowlist.prepare()
     first = time.perf_counter() - started
-    assert allowlist.judge(policy, origin(size)) is not None
+    assert allowlist.grant_for(policy, origin(size)) is not None
     gc.collect()
     memory = resident() - before
 

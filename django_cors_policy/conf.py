@@ -72,5 +72,5 @@ def policy_book() -> PolicyBook:
 @receiver(setting_changed)
 def _forget_book(*, setting: str, **kwargs: Any) -> None:
     global book
-    if setting == SETTING:
+    if setting in (SETTING, "ROOT_URLCONF"):  # what is known of views goes with the book
         book = None

@@ -5,11 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
-import shlex
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Any
-from urllib.parse import quote
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.conf import settings
@@ -18,20 +16,19 @@ from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
-from . import conf, decorators, fetch, refusals, sources
+from . import conf, decorators, fetch
 from .conf import policy_book
-from .notes import note_actual, note_preflight
-from .origins import split_origin
+from .hooks import hooks
 from .policy import Grant, Policy, RehearsalPlace, Ruling
 from .protocol import answer_preflight, write_actual_headers
-from .reasons import why_refused
-from .refusals import Audience
+from .refusal_log import debug_body, log_refused_actual, log_refused_preflight
 from .resolution import rule_actual, rule_preflight
+
+Handler = Callable[[HttpRequest], HttpResponseBase]
+AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 logger = logging.getLogger("django_cors_policy")
 
-# What a refused preflight's body may hold of a stranger's method and path.
-LONGEST_COMMAND = 300
 FUNC_FAILED = "ALLOW_ORIGIN_FUNC of the CORS policy %r failed; the origin %s."
 FUNC_ANSWERED = (
     "ALLOW_ORIGIN_FUNC of the CORS policy %r returned an object of type %s, and only True allows; "
@@ -54,20 +51,21 @@ def CorsPolicyMiddleware(  # noqa: N802 -- as MIDDLEWARE names its like
     """
     # A function, for an object that is called costs each request as much as three functions.
     policy_book()
-    if sources.source is not None:
-        sources.source.validate()
+    if hooks.origin_source is not None:
+        hooks.origin_source.validate()
     build = awrap if iscoroutinefunction(get_response) else wrap
     # Both are asked once: a look at settings costs a twentieth of a refused preflight.
-    refusals.audience.log = logger.isEnabledFor(logging.INFO)
-    return build(get_response, is_debug=settings.DEBUG, audience=refusals.audience)
+    is_logged = logger.isEnabledFor(logging.INFO)
+    return build(get_response, is_debug=settings.DEBUG, is_logged=is_logged)
 
 
 def wrap(
-    get_response: Callable[[HttpRequest], HttpResponseBase], *, is_debug: bool, audience: Audience
-) -> Callable[[HttpRequest], HttpResponseBase]:
+    get_response: Handler, *, is_debug: bool, is_logged: bool, is_recorded: bool = True
+) -> Handler:
     """The middleware around ``get_response``.
 
-    ``is_debug``: refused preflights say why. ``audience`` hears of what is refused.
+    ``is_debug``: refused preflights say why. ``is_logged`` and ``is_recorded``: whether the log
+    and a recorder are told of what is refused.
     """
 
     def cors_policy_middleware(request: HttpRequest) -> HttpResponseBase:
@@ -80,15 +78,15 @@ def wrap(
             and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
         ):
             policy = ruling.policy
-            grant = policy.grant_for(origin)
-            if grant is None:
-                grant = _ask_others(policy, origin, request)
+            grant = _grant_for(policy, origin, request)
             if grant is not None and ruling.others:
-                others = [_judge(other, origin, request) for other in ruling.others]
+                others = [_grant_for(other, origin, request) for other in ruling.others]
                 grant = _limit(grant, ruling, others)
-            if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
-                rehearsal_grant = _judge(policy.rehearsal, origin, request)
-                note_preflight(request, ruling, origin, grant, rehearsal_grant, audience)
+            if (grant is None or policy.rehearsal) and (
+                is_logged or (hooks.recorder and is_recorded)
+            ):
+                rehearsal_grant = _grant_for(policy.rehearsal, origin, request)
+                log_refused_preflight(request, ruling, origin, grant, rehearsal_grant, is_logged)
             return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
         response = get_response(request)
@@ -107,15 +105,15 @@ def wrap(
             grant = policy.grant_to_all
         else:
             grant = policy.grant_for(origin)
-            if grant is None and (policy.allow_origin_func or sources.source):
+            if grant is None and (policy.allow_origin_func or hooks.origin_source):
                 grant = _ask_others(policy, origin, request)
             if (
                 (grant is None or policy.rehearsal)
-                and (audience.log or audience.recorder)
+                and (is_logged or (hooks.recorder and is_recorded))
                 and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
             ):
-                rehearsal_grant = _judge(policy.rehearsal, origin, request)
-                note_actual(request, path, ruling, origin, grant, rehearsal_grant, audience)
+                rehearsal_grant = _grant_for(policy.rehearsal, origin, request)
+                log_refused_actual(request, path, ruling, origin, grant, rehearsal_grant, is_logged)
         _add_headers(response, policy, grant, origin)
         return response
 
@@ -123,11 +121,8 @@ def wrap(
 
 
 def awrap(
-    get_response: Callable[[HttpRequest], Awaitable[HttpResponseBase]],
-    *,
-    is_debug: bool,
-    audience: Audience,
-) -> Callable[[HttpRequest], Awaitable[HttpResponseBase]]:
+    get_response: AsyncHandler, *, is_debug: bool, is_logged: bool, is_recorded: bool = True
+) -> AsyncHandler:
     """As ``wrap``."""
 
     async def cors_policy_middleware(request: HttpRequest) -> HttpResponseBase:
@@ -140,15 +135,15 @@ def awrap(
             and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
         ):
             policy = ruling.policy
-            grant = policy.grant_for(origin)
-            if grant is None:
-                grant = await _aask_others(policy, origin, request)
+            grant = await _agrant_for(policy, origin, request)
             if grant is not None and ruling.others:
-                others = [await _ajudge(other, origin, request) for other in ruling.others]
+                others = [await _agrant_for(other, origin, request) for other in ruling.others]
                 grant = _limit(grant, ruling, others)
-            if (grant is None or policy.rehearsal) and (audience.log or audience.recorder):
-                rehearsal_grant = await _ajudge(policy.rehearsal, origin, request)
-                note_preflight(request, ruling, origin, grant, rehearsal_grant, audience)
+            if (grant is None or policy.rehearsal) and (
+                is_logged or (hooks.recorder and is_recorded)
+            ):
+                rehearsal_grant = await _agrant_for(policy.rehearsal, origin, request)
+                log_refused_preflight(request, ruling, origin, grant, rehearsal_grant, is_logged)
             return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
         response = await get_response(request)
@@ -167,15 +162,15 @@ def awrap(
             grant = policy.grant_to_all
         else:
             grant = policy.grant_for(origin)
-            if grant is None and (policy.allow_origin_func or sources.source):
+            if grant is None and (policy.allow_origin_func or hooks.origin_source):
                 grant = await _aask_others(policy, origin, request)
             if (
                 (grant is None or policy.rehearsal)
-                and (audience.log or audience.recorder)
+                and (is_logged or (hooks.recorder and is_recorded))
                 and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
             ):
-                rehearsal_grant = await _ajudge(policy.rehearsal, origin, request)
-                note_actual(request, path, ruling, origin, grant, rehearsal_grant, audience)
+                rehearsal_grant = await _agrant_for(policy.rehearsal, origin, request)
+                log_refused_actual(request, path, ruling, origin, grant, rehearsal_grant, is_logged)
         _add_headers(response, policy, grant, origin)
         return response
 
@@ -215,36 +210,13 @@ def _preflight_response(
     for name, value in answer:
         headers[name] = value
     if grant is None and is_debug:
-        response.content = _explain_shortly(request, ruling, origin)
+        response.content = debug_body(request, ruling, origin)
         headers["Content-Length"] = str(len(response.content))
         headers["Content-Type"] = "text/plain; charset=utf-8"
         headers["X-Content-Type-Options"] = "nosniff"
     else:
         headers.pop("Content-Type")
     return response
-
-
-def _explain_shortly(request: HttpRequest, ruling: Ruling, origin: str) -> str:
-    # What comes from the request is quoted and cut, and nobody may take it for HTML.
-    policy = ruling.policy
-    lines = [
-        f"Preflight refused: the origin {origin[:200]!r} is not allowed here:",
-        f"{why_refused(policy, origin)}.",
-        f"The policy is {policy.alias!r}, because of {ruling.reason}.",
-    ]
-    method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
-    path = quote(request.path, safe="/:@!$&'()*+,;=~", errors="replace")
-    # Somebody may paste it: nothing in it is cut, breaks a line, or is taken for something else.
-    if (
-        split_origin(origin) is not None
-        and fetch.is_token(method)
-        and not method.startswith("-")
-        and not path.startswith("//")
-        and len(method) + len(path) <= LONGEST_COMMAND
-    ):
-        words = shlex.join((origin, method, path))
-        lines.append(f"More: python manage.py cors_explain {words}")
-    return "".join(f"{line}\n" for line in lines)
 
 
 def _add_headers(
@@ -255,7 +227,7 @@ def _add_headers(
     headers = response.headers
     if vary := policy.vary_joined:
         old = headers.pop("Vary", None)
-        headers["Vary"] = vary if old is None else _merge_vary(old[1], policy)
+        headers["Vary"] = vary if old is None else _merge_vary(old[1], policy.vary_actual)
     if grant is None:
         # Whatever CORS headers a view sets alone, browsers look for Allow-Origin first.
         return
@@ -273,14 +245,14 @@ def _add_headers(
 
 
 @functools.lru_cache(maxsize=256)
-def _merge_vary(vary: str, policy: Policy) -> str:
+def _merge_vary(vary: str, added: tuple[str, ...]) -> str:
     """What a view's ``Vary`` becomes; a project has few of them."""
     response = HttpResponse(headers={"Vary": vary})
-    patch_vary_headers(response, policy.vary_actual)
+    patch_vary_headers(response, added)
     return response.headers["Vary"]
 
 
-def _judge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
+def _grant_for(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
     """What ``policy`` grants ``origin``, by its list or otherwise; nothing if there is none."""
     if policy is None:
         return None
@@ -288,8 +260,8 @@ def _judge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | 
     return grant if grant is not None else _ask_others(policy, origin, request)
 
 
-async def _ajudge(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
-    """As ``_judge``."""
+async def _agrant_for(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
+    """As ``_grant_for``."""
     if policy is None:
         return None
     grant = policy.grant_for(origin)
@@ -299,10 +271,10 @@ async def _ajudge(policy: Policy | None, origin: str, request: HttpRequest) -> G
 def _ask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
     """What the database's rows grant, else ``ALLOW_ORIGIN_FUNC``: the list of settings did not."""
     grant = None
-    if policy.rows_alias is not None and (source := sources.source) is not None:
+    if policy.rows_alias is not None and (source := hooks.origin_source) is not None:
         if monotonic() >= source.ready_until and not source.is_ready():
             source.prepare()
-        grant = source.judge(policy, origin)
+        grant = source.grant_for(policy, origin)
     if grant is None and policy.allow_origin_func and policy.may_ask_func(origin):
         grant = _ask(policy, origin, request)
     return grant
@@ -311,10 +283,10 @@ def _ask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | No
 async def _aask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
     """As ``_ask_others``."""
     grant = None
-    if policy.rows_alias is not None and (source := sources.source) is not None:
+    if policy.rows_alias is not None and (source := hooks.origin_source) is not None:
         if monotonic() >= source.ready_until and not source.is_ready():
             await source.aprepare()
-        grant = source.judge(policy, origin)
+        grant = source.grant_for(policy, origin)
     if grant is None and policy.allow_origin_func and policy.may_ask_func(origin):
         grant = await _aask(policy, origin, request)
     return grant
@@ -337,7 +309,7 @@ async def _aask(policy: Policy, origin: str, request: HttpRequest) -> Grant | No
     """As ``_ask``; a synchronous function is kept off the event loop, for it may query."""
     func: Any = policy.allow_origin_func
     try:
-        if _is_async(func):
+        if iscoroutinefunction(func) or iscoroutinefunction(type(func).__call__):
             answer = func(origin, request)
         else:
             answer = await sync_to_async(func)(origin, request)
@@ -375,7 +347,3 @@ def _outcome(policy: Policy) -> str:
 
 async def _wait_for(awaitable: Awaitable[bool]) -> bool:
     return await awaitable
-
-
-def _is_async(func: Any) -> bool:
-    return iscoroutinefunction(func) or iscoroutinefunction(type(func).__call__)

@@ -1,4 +1,4 @@
-"""Why an origin is refused, in a sentence: which entry comes nearest, and by what it differs."""
+"""Which entry comes nearest to an origin that is refused, and by what it differs."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from . import fetch, sources
-from .exceptions import short_repr
+from . import fetch
 from .origins import DEFAULT_PORTS, Entry, OriginPattern, guess_origin, split_origin
 from .policy import Policy
 from .sites import is_loopback
@@ -26,21 +25,6 @@ class Near(NamedTuple):
     place: str
     entry: str
     difference: str
-
-
-def why_refused(policy: Policy, origin: str) -> str:
-    """The end of the sentence "The origin is not allowed: ..."."""
-    if origin != fetch.NULL and split_origin(origin) is None:
-        return "no browser sends such an origin"
-    has_rows = policy.rows_alias is not None and sources.source is not None
-    if not policy.origins and not has_rows and policy.allow_origin_func is None:
-        return "the policy allows no other origin"
-    if (near := nearest(policy, origin)) is not None:
-        return f"{near.place} is {short_repr(near.entry)}, {near.difference}"
-    place = policy.place.written_at("ALLOW_ORIGINS").locate("ALLOW_ORIGINS")
-    if origin == fetch.NULL:
-        return f"pages without an origin of their own send it, and it is not in {place}"
-    return f"nothing in {place} comes near it"
 
 
 def nearest(policy: Policy, origin: str) -> Near | None:

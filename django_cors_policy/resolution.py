@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from django.conf import settings
 from django.conf.urls.i18n import is_language_prefix_patterns_used
-from django.core.signals import setting_changed
-from django.dispatch import receiver
 from django.http import HttpRequest
 from django.urls import Resolver404, URLResolver, get_resolver
 from django.utils import translation
 
 from . import decorators, fetch
-from .decorators import SAME_ORIGIN, SAME_ORIGIN_ONLY, Declaration, DecoratorPlace
-from .exceptions import PolicyError, PolicyErrors, did_you_mean
-from .inspection import AnyView, Found, Route, ViewInspection, walk_urls
-from .policy import Policy, PolicyBook, Ruling, compile_policy
-
-logger = logging.getLogger("django_cors_policy")
+from .inspection import AnyView, walk_urls
+from .policy import Policy, PolicyBook, Ruling
+from .view_policies import close, rule_methods
 
 # So many views are remembered for each book; only a project that makes views as it runs has more.
 MOST_VIEWS = 1 << 14
@@ -41,16 +34,12 @@ def rule_preflight(book: PolicyBook, request: HttpRequest) -> Ruling | None:
     """The ruling for the request that a preflight announces; the path is resolved once at most."""
     path = request.path_info
     by_path = book.rule_path(path)
-    if not _has_decorated_views(request):
+    if not _has_decorated_views(book, request):
         return by_path
-    try:
-        views = _resolve(_resolver_of(request), path, _languages_of(request))
-    except _ResolutionError as failed:
-        return failed.ruling
     method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"].upper()
-    ruling = _rule_views(book, views, method, by_path)
+    ruling = _rule_by_view(book, request, path, method, by_path, _resolve)
     if ruling is not None and ruling.others and _may_override_method(request):
-        return _close(
+        return close(
             ruling.reason,
             "The request has a header that may override its method, and other methods of the view "
             "have other policies.",
@@ -75,17 +64,13 @@ def rule_actual(
     # A 404 without a view is most likely Django's, which has looked for one already. Only where
     # another origin asks is it worth looking again.
     if (status_code == 404 and "HTTP_ORIGIN" not in request.META) or (
-        not _has_decorated_views(request)
+        not _has_decorated_views(book, request)
     ):
         return by_path
     # Answers to static files come by the thousand, and a path that leads to no view has been
     # compared with every pattern: what was found is remembered.
-    find = _resolve_again if len(path) <= LONGEST_PATH else _resolve
-    try:
-        views = find(_resolver_of(request), path, _languages_of(request))
-    except _ResolutionError as failed:
-        return failed.ruling
-    return _rule_views(book, views, method, by_path)
+    resolve = _resolve_again if len(path) <= LONGEST_PATH else _resolve
+    return _rule_by_view(book, request, path, method, by_path, resolve)
 
 
 def rule_view(book: PolicyBook, view: AnyView, method: str) -> Ruling | None:
@@ -93,8 +78,7 @@ def rule_view(book: PolicyBook, view: AnyView, method: str) -> Ruling | None:
 
     One that is hidden from the middleware closes the view: it allows no other origin.
     """
-    rulings = _rulings_of(book, view)
-    return rulings.by_method.get(method, rulings.otherwise)
+    return _rulings_of(book, view).of(method)
 
 
 @dataclass(frozen=True)
@@ -110,43 +94,44 @@ class _ViewRulings:
     otherwise: Ruling | None
     complete: dict[tuple[str, int], Ruling | None] = field(default_factory=dict)
 
+    def of(self, method: str) -> Ruling | None:
+        return self.by_method.get(method, self.otherwise)
+
 
 def _rulings_of(book: PolicyBook, view: AnyView) -> _ViewRulings:
     # By id(): some views cannot be hashed, and what they do to be hashed is their own code.
     rulings: _ViewRulings | None = book.views.get(id(view))
     if rulings is None:
-        try:
-            rulings = _rule_all_methods(book, view)
-        except Exception as error:
-            logger.exception("A view cannot be inspected, so it allows no other origin.")
-            name = type(error).__name__
-            rulings = _ViewRulings(view, {}, _close(f"a {name}", f"Inspecting it raised {name}."))
         if len(book.views) >= MOST_VIEWS:
             book.views.clear()
-        book.views[id(view)] = rulings
+        rulings = book.views[id(view)] = _ViewRulings(view, *rule_methods(book, view))
     return rulings
 
 
-def _rule_all_methods(book: PolicyBook, view: AnyView) -> _ViewRulings:
-    inspection = ViewInspection(view)
-    # What is wrong with a decorator is logged once.
-    rule = functools.cache(functools.partial(_rule_found, book))
-    by_method = {method: rule(inspection.find(method)) for method in inspection.methods}
-    return _ViewRulings(view, by_method, rule(inspection.find("")))
-
-
-def _rule_views(
-    book: PolicyBook, views: Sequence[AnyView], method: str, by_path: Ruling | None
+def _rule_by_view(
+    book: PolicyBook,
+    request: HttpRequest,
+    path: str,
+    method: str,
+    by_path: Ruling | None,
+    resolve: Callable[[URLResolver, str, tuple[str, ...]], Sequence[AnyView]],
 ) -> Ruling | None:
-    """The ruling for all of ``views``, of which the path leads to one; ``by_path`` without any.
+    """The ruling for the view that ``path`` leads to; ``by_path`` if it leads to none.
 
-    Closed where they differ: only the language, which is not known yet, says which one it is.
+    Closed if the URLconf raises something else than "no such path". Closed too if the path leads to
+    views with different policies: only the language, which is not known yet, says which one it is.
     """
+    resolver, languages = _resolver_of(request), _languages_of(request)
+    try:
+        views = resolve(resolver, path, languages)
+    except Exception as error:  # noqa: BLE001 -- the project's converters may raise anything
+        name = type(error).__name__
+        return close(f"a {name}", f"The URLconf raised {name} for this path.")
     if not views:
         return by_path
     first, *others = (_rule_completely(book, view, method, by_path) for view in views)
     if any(not _is_same(_policy_of(first), _policy_of(other)) for other in others):
-        return _close(
+        return close(
             "its translated path",
             "The path leads to different views by language, and these have different policies.",
         )
@@ -160,7 +145,7 @@ def _rule_completely(
     rulings = _rulings_of(book, view)
     key = (method if method in rulings.by_method else "", id(by_path))
     if key not in rulings.complete:
-        ruling = rule_view(book, view, method) or by_path
+        ruling = rulings.of(method) or by_path
         if ruling is not None:
             ruling = replace(ruling, others=_other_policies(rulings, ruling.policy, by_path))
         rulings.complete[key] = ruling
@@ -189,118 +174,14 @@ def _may_override_method(request: HttpRequest) -> bool:
     return not fetch.METHOD_OVERRIDE_HEADERS.isdisjoint(name.strip() for name in names)
 
 
-def derive_policy(
-    book: PolicyBook, declaration: Declaration, on: str, *, rehearses: bool = True
-) -> Policy:
-    """The policy that a decorator on the view named ``on`` means, by the settings of ``book``.
-
-    ``rehearses``: whether the ``REPORT_ONLY`` of these settings is tried out on the view as well.
-
-    Raises ``PolicyErrors`` if its alias is unknown (E019), or its fields and the rest of the policy
-    are refused together. Compiled once for each book.
-    """
-    if declaration.alias == SAME_ORIGIN:
-        return _NOBODY
-    place = DecoratorPlace(declaration, on)
-    base = book.policies.get(declaration.alias)
-    if base is None:
-        error = PolicyError(
-            declaration.alias,
-            "is no alias of CORS_POLICIES",
-            did_you_mean(declaration.alias, book.policies),
-            id="E019",
-        )
-        raise PolicyErrors([error.at(str(place))])
-    if not declaration.overrides:
-        return base
-    if (declaration, rehearses) not in book.derived:
-        config = {**base.config, **declaration.overrides}
-        # Paths are the settings' way to a policy; a decorator has found its view already.
-        config.pop("PATHS", None)
-        if not rehearses:
-            config["REPORT_ONLY"] = None
-        elif "REPORT_ONLY" not in declaration.overrides and base.rehearsal is not None:
-            # What the view would have if settings' rehearsal were in force.
-            config["REPORT_ONLY"] = {**base.rehearsal.config, **declaration.overrides}
-        # Replaced origins replace the database's too.
-        takes_rows = "ALLOW_ORIGINS" not in declaration.overrides
-        book.derived[declaration, rehearses] = compile_policy(config, place, takes_rows=takes_rows)
-    return book.derived[declaration, rehearses]
-
-
-_NOBODY = compile_policy({}, DecoratorPlace(SAME_ORIGIN_ONLY), takes_rows=False)
-
-
-def _close(reason: str, why: str) -> Ruling:
-    """No other origin is allowed, because what was meant cannot be guaranteed."""
-    return Ruling(_NOBODY, reason, closed_because=why)
-
-
-def declarations() -> list[Found]:
-    """What decorators say on the views of the project's URLconf, and where; each once."""
-    found = {
-        found
-        for _, inspection in inspected_routes()
-        for found in inspection.found
-        if found is not None
-    }
-    return sorted(found, key=lambda found: (found.on, found.declaration.name))
-
-
-def inspected_routes() -> Sequence[tuple[Route, ViewInspection]]:
-    """The routes of the project's URLconf whose views decorators may say something about."""
-    resolver = get_resolver()
-    _ = resolver.url_patterns  # imports the views
-    return _inspect_routes(resolver) if decorators.any_view_decorated else ()
-
-
-@functools.lru_cache(maxsize=4)
-def _inspect_routes(resolver: URLResolver) -> Sequence[tuple[Route, ViewInspection]]:
-    return [
-        (route, ViewInspection(route.pattern.callback))
-        for route in walk_urls(resolver.url_patterns)
-    ]
-
-
-# URLconfs whose views have been imported, None for the project's. From then on it is known whether
-# any is decorated.
-_imported: set[object] = set()
-
-
-def _has_decorated_views(request: HttpRequest) -> bool:
-    # Without looking at settings, which costs a thirtieth of a preflight.
+def _has_decorated_views(book: PolicyBook, request: HttpRequest) -> bool:
+    # Once the URLconf has imported its views, it is known whether any is decorated. By its name:
+    # to look at settings costs a thirtieth of a preflight.
     chosen = getattr(request, "urlconf", None)
-    if chosen not in _imported:
-        _ = get_resolver(_urlconf_of(request)).url_patterns
-        _imported.add(chosen)
+    if chosen not in book.imported_urlconfs:
+        _ = _resolver_of(request).url_patterns
+        book.imported_urlconfs.add(chosen)
     return decorators.any_view_decorated
-
-
-@receiver(setting_changed)
-def _forget_urlconf(*, setting: str, **kwargs: Any) -> None:
-    if setting == "ROOT_URLCONF":
-        _imported.discard(None)
-
-
-def _rule_found(book: PolicyBook, found: Found | None) -> Ruling | None:
-    if found is None:
-        return None
-    reason = f"{found.declaration.name} on {found.on}"
-    # The system check says it before. A project that did not run it gets the safe end of it.
-    if found.is_hidden:
-        logger.error("%s allows no other origin: %s", reason, found.error())
-        return _close(f"{reason}, hidden by another decorator", found.error().message)
-    try:
-        return Ruling(derive_policy(book, found.declaration, found.on), reason)
-    except PolicyErrors as error:
-        refused = error
-    # A rehearsal changes no answer, not even by being wrong.
-    with contextlib.suppress(PolicyErrors):
-        policy = derive_policy(book, found.declaration, found.on, rehearses=False)
-        logger.error("%s is not rehearsed: %s", reason, refused)
-        return Ruling(policy, reason)
-    logger.error("%s allows no other origin: %s", reason, refused)
-    return _close(reason, f"{reason} is wrong.")
 
 
 def _is_same(one: Policy | None, other: Policy | None) -> bool:
@@ -316,14 +197,6 @@ def _is_same(one: Policy | None, other: Policy | None) -> bool:
 def _urlconf_of(request: HttpRequest) -> str:
     """The URLconf that an earlier middleware chose, or the project's."""
     return getattr(request, "urlconf", None) or settings.ROOT_URLCONF
-
-
-class _ResolutionError(Exception):
-    """The URLconf raised something else than "no such path": a converter of the project's, say."""
-
-    def __init__(self, error: Exception) -> None:
-        name = type(error).__name__
-        self.ruling = _close(f"a {name}", f"The URLconf raised {name} for this path.")
 
 
 def _resolver_of(request: HttpRequest) -> URLResolver:
@@ -355,8 +228,6 @@ def _resolve_in_language(resolver: URLResolver, path: str) -> AnyView | None:
             return resolver.resolve(candidate).func
         except Resolver404:
             continue
-        except Exception as error:
-            raise _ResolutionError(error) from error
     return None
 
 
@@ -370,20 +241,20 @@ def _languages_of(request: HttpRequest) -> tuple[str, ...]:
     the user's profile may say, and a preflight has neither: so each is tried.
     """
     language = language_of(request)
-    if not settings.USE_I18N or not _has_translated_paths(_resolver_of(request)):
+    others = _languages_that_differ(_resolver_of(request)) if settings.USE_I18N else ()
+    if not others:
         return (language,) if language else ()
-    others = _languages_that_differ(_resolver_of(request))
     return tuple(dict.fromkeys((language or settings.LANGUAGE_CODE, *others)))
 
 
 @functools.lru_cache(maxsize=64)
-def _has_translated_paths(resolver: URLResolver) -> bool:
-    return any(route.is_translated for route in walk_urls(resolver.url_patterns))
-
-
-@functools.lru_cache(maxsize=64)
 def _languages_that_differ(resolver: URLResolver) -> Sequence[str]:
-    """A language for each translation that the paths of the URLconf have: often a few of many."""
+    """A language for each translation that the paths of the URLconf have: often a few of many.
+
+    None if no path is translated.
+    """
+    if not any(route.is_translated for route in walk_urls(resolver.url_patterns)):
+        return ()
     found: dict[tuple[str, ...], str] = {}
     for code in (settings.LANGUAGE_CODE, *(code for code, _ in settings.LANGUAGES)):
         with translation.override(code):

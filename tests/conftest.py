@@ -23,7 +23,8 @@ from django.core.signals import setting_changed
 from django.test import override_settings
 from django.test.testcases import QuietWSGIRequestHandler
 
-from django_cors_policy import decorators, sources
+from django_cors_policy import decorators
+from django_cors_policy.hooks import hooks
 
 from .wire import MIDDLEWARE
 
@@ -69,7 +70,7 @@ def no_marks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def source(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the allowlist's own tests have the database asked."""
-    monkeypatch.setattr(sources, "source", None)
+    monkeypatch.setattr(hooks, "origin_source", None)
 
 
 # How long an example takes says more about the machine than about the code.

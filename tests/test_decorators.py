@@ -16,7 +16,7 @@ from django.test import AsyncClient, Client
 from django.urls import clear_url_caches
 from django.utils import translation
 
-from django_cors_policy import resolution
+from django_cors_policy import resolution, view_policies
 from django_cors_policy.checks import check_views
 from django_cors_policy.conf import policy_book
 from django_cors_policy.decorators import cors_policy, marks_on, same_origin_only
@@ -452,7 +452,7 @@ class TestResolution:
             compiled.append(args)
             return compile_policy(*args, **kwargs)
 
-        monkeypatch.setattr(resolution, "compile_policy", counting)
+        monkeypatch.setattr(view_policies, "compile_policy", counting)
         for _ in range(3):
             check_sync("/class/", "PUT", {PARTNER})
             check_sync("/class/", "GET", {PARTNER})
@@ -683,7 +683,7 @@ class TestListing:
         assert row[1] == rf"{APP}, /https://a\.example/, 2 more, whom ALLOW_ORIGIN_FUNC allows"
 
     def test_rows_are_told_where_they_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("django_cors_policy.sources.source", object())
+        monkeypatch.setattr("django_cors_policy.hooks.hooks.origin_source", object())
         assert self.rows("/plain/")[0][1] == f"{APP}, rows of the database"
         assert self.rows("/function/")[0][1] == PARTNER
         assert self.rows("/public/")[0][1] == "any origin"

@@ -6,7 +6,7 @@ import ast
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,14 +26,14 @@ ORDER = [
     "patterns",
     "policy",
     "protocol",
-    "sources",
-    "refusals",
+    "hooks",
     "conf",
     "decorators",
     "inspection",
+    "view_policies",
     "resolution",
     "reasons",
-    "notes",
+    "refusal_log",
     "middleware",
     "middleware_list",
     "checks",
@@ -151,6 +151,133 @@ def test_the_core_does_not_know_the_allowlist() -> None:
         if path.relative_to(PACKAGE).parts[0] != "allowlist":
             for name in imports(ast.parse(path.read_text())):
                 assert not name.startswith("django_cors_policy.allowlist"), f"{path} imports {name}"
+
+
+# The modules that have no test file of their own, and where they are tested.
+TESTED_ELSEWHERE = {
+    "allowlist/apps.py": "by every test of the allowlist; without the app, in test_uninstall.py",
+    "allowlist/checks.py": "tests/test_checks.py",
+    "allowlist/forms.py": "tests/allowlist/test_admin.py and test_batches.py",
+    "allowlist/states.py": "tests/allowlist/test_admin.py and tests/test_explain.py",
+    "allowlist/tester.py": "tests/allowlist/test_admin_tester.py",
+    "allowlist/transfer.py": "tests/allowlist/test_cors_origins.py",
+    "apps.py": "registers the checks that tests/test_checks.py runs",
+    "explain/causes.py": "tests/test_explain.py",
+    "explain/explanation.py": "tests/test_explain.py",
+    "explain/findings.py": "tests/test_explain.py",
+    "explain/fixes.py": "tests/test_explain.py",
+    "explain/playback.py": "tests/test_explain.py",
+    "explain/rows.py": "tests/test_explain.py",
+    "explain/side_notes.py": "tests/test_explain.py",
+    "hooks.py": "says what an app has to offer, and does nothing itself",
+    "inspection/calls.py": "tests/test_inspection.py",
+    "inspection/holding.py": "tests/test_inspection.py",
+    "inspection/names.py": "tests/test_inspection.py",
+    "inspection/routes.py": "tests/test_inspection.py",
+    "inspection/views.py": "tests/test_inspection.py",
+    "management/commands/cors_policies.py": "tests/test_decorators.py",
+    "view_policies.py": "tests/test_decorators.py and tests/test_hidden_decorators.py",
+}
+
+
+def file_that_tests(module: str) -> Path:
+    """``a/b.py`` is tested in ``tests/a/test_b.py``, a command beside the app that has it."""
+    *packages, name = module.split("/")
+    rooms = [package for package in packages if package not in ("management", "commands")]
+    return PACKAGE.parent.joinpath("tests", *rooms, f"test_{name}")
+
+
+def test_each_module_has_its_test_file() -> None:
+    modules = {path.relative_to(PACKAGE).as_posix() for path in PACKAGE.rglob("*.py")}
+    modules = {path for path in modules if not path.endswith("__init__.py")}
+    modules = {path for path in modules if "/migrations/" not in path}
+    assert len(modules) > 30
+    without = {module for module in modules if not file_that_tests(module).exists()}
+    # Neither list may have what the other has not: an entry that is no longer true has to go.
+    assert without == set(TESTED_ELSEWHERE)
+
+
+def module_name(path: Path) -> str:
+    """As it is imported. A package and its ``__init__`` are one."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def import_graph(modules: Mapping[str, Path]) -> dict[str, set[str]]:
+    """For each module, those of ``modules`` that it imports, wherever it does so."""
+    graph: dict[str, set[str]] = {}
+    for module, path in modules.items():
+        package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+        names = imports(ast.parse(path.read_text()), package)
+        # What is no module is a name in one.
+        targets = (name if name in modules else name.rpartition(".")[0] for name in names)
+        graph[module] = {target for target in targets if target in modules}
+    return graph
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """The groups of nodes that reach each other, and single ones that reach themselves."""
+
+    def reached_from(start: str) -> set[str]:
+        found: set[str] = set()
+        waiting = set(graph[start])
+        while waiting:
+            node = waiting.pop()
+            found.add(node)
+            waiting |= graph[node] - found
+        return found
+
+    reached = {node: reached_from(node) for node in graph}
+    groups = {
+        frozenset(other for other in reached[node] if node in reached[other])
+        for node in graph
+        if node in reached[node]
+    }
+    return sorted(map(sorted, groups))
+
+
+def test_the_finder_of_circles() -> None:
+    graph = {
+        "a": {"b"},
+        "b": {"c", "e"},
+        "c": {"a"},
+        "d": {"a", "e"},
+        "e": set(),
+        "f": {"g"},
+        "g": {"f"},
+        "h": {"h"},
+    }
+    assert circles(graph) == [["a", "b", "c"], ["f", "g"], ["h"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_the_reader_of_the_import_graph(tmp_path: Path) -> None:
+    sources = {
+        "top": ("__init__.py", ""),
+        "top.a": ("a.py", "from .room import b, NAME\nfrom . import VERSION"),
+        "top.room": ("room/__init__.py", "from .b import Thing"),
+        "top.room.b": ("room/b.py", "import os\ndef late():\n    from top.a import Other"),
+    }
+    modules = {}
+    for module, (name, source) in sources.items():
+        modules[module] = tmp_path / name
+        modules[module].parent.mkdir(exist_ok=True)
+        modules[module].write_text(source)
+    graph = import_graph(modules)
+    assert graph == {
+        "top": set(),
+        "top.a": {"top.room.b", "top.room", "top"},
+        "top.room": {"top.room.b"},
+        "top.room.b": {"top.a"},
+    }
+    assert circles(graph) == [["top.a", "top.room", "top.room.b"]]
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    """In the whole package, the allowlist and the commands included."""
+    modules = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+    assert len(modules) > 50
+    assert circles(import_graph(modules)) == []
 
 
 def test_no_request_reads_the_public_suffix_list() -> None:

@@ -10,13 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cors_policy import sources
 from django_cors_policy.conf import compile_book
 from django_cors_policy.decorators import SAME_ORIGIN_ONLY, Declaration, DecoratorPlace
+from django_cors_policy.hooks import hooks
 from django_cors_policy.origins import OriginMatcher, split_origin
 from django_cors_policy.policy import Place, Policy, compile_policy, parse_entry
-from django_cors_policy.reasons import MOST_COMPARED, compare, nearest, suggest, why_refused
-from django_cors_policy.resolution import derive_policy
+from django_cors_policy.reasons import MOST_COMPARED, compare, nearest, suggest
+from django_cors_policy.refusal_log import why_refused
+from django_cors_policy.view_policies import derive_policy
 
 from .ids import stable
 from .test_hostile import HOSTILE_ORIGINS
@@ -194,7 +195,7 @@ def test_why_refused(config: Mapping[str, Any], origin: str, why: str) -> None:
 
 
 def test_without_a_list_rows_may_have_allowed_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "source", object())
+    monkeypatch.setattr(hooks, "origin_source", object())
     assert why_refused(compiled({}), APP) == f"nothing in {LIST} comes near it"
     assert why_refused(compiled({}, takes_rows=False), APP) == "the policy allows no other origin"
 

@@ -14,7 +14,7 @@ MIDDLEWARE = Path(django_cors_policy.__file__).parent / "middleware.py"
 # What the two call differs by name: the name in async code -> that in sync code.
 PAIRS = {
     "awrap": "wrap",
-    "_ajudge": "_judge",
+    "_agrant_for": "_grant_for",
     "_aask_others": "_ask_others",
     "_aask": "_ask",
     "aprepare": "prepare",
@@ -59,7 +59,7 @@ def without_await(source: Any) -> str:
     return ast.unparse(ast.fix_missing_locations(WithoutAwait().visit(source)))
 
 
-@pytest.mark.parametrize("name", ["awrap", "_ajudge", "_aask_others"])
+@pytest.mark.parametrize("name", ["awrap", "_agrant_for", "_aask_others"])
 def test_both_do_the_same(name: str) -> None:
     assert without_await(FUNCTIONS[name]) == without_await(FUNCTIONS[PAIRS[name]])
 

@@ -19,12 +19,12 @@ class AllowlistConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django_cors_policy import sources
+        from django_cors_policy.hooks import hooks
 
-        from . import checks, refused, snapshot  # noqa: F401
+        from . import checks, recorder, refresher  # noqa: F401
 
-        sources.plug_in(snapshot.allowlist)
-        refused.follow_settings()
+        hooks.origin_source = refresher.allowlist
+        recorder.follow_settings()
         # Also after flush, which empties the table: the row had better be there before two write.
         post_migrate.connect(_make_token, sender=self)
 

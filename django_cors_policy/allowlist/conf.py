@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -75,19 +76,13 @@ def _problem_with(name: str, value: object) -> tuple[str, str] | None:
     return "is not a number of seconds", "Write a number, 0 or more."
 
 
-_settings: AllowlistSettings | None = None
-
-
+@functools.cache
 def allowlist_settings() -> AllowlistSettings:
     """The settings in force. Raises ``PolicyErrors`` (an ``ImproperlyConfigured``)."""
-    global _settings
-    if _settings is None:
-        _settings = compile_settings(getattr(settings, SETTING, {}))
-    return _settings
+    return compile_settings(getattr(settings, SETTING, {}))
 
 
 @receiver(setting_changed)
 def _forget_settings(*, setting: str, **kwargs: Any) -> None:
-    global _settings
     if setting == SETTING:
-        _settings = None
+        allowlist_settings.cache_clear()

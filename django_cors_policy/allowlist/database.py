@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import logging
-import threading
 import time
 from concurrent.futures import Future
 from typing import Any
@@ -15,6 +13,7 @@ from django.core.signals import setting_changed
 from django.db import DEFAULT_DB_ALIAS, connections, models, router
 from django.dispatch import receiver
 
+from .background import make_thread
 from .conf import SETTING, allowlist_settings
 
 logger = logging.getLogger("django_cors_policy")
@@ -105,7 +104,7 @@ def _ask_router_apart() -> str:
     def ask() -> None:
         try:
             model = apps.get_model("cors_policy_allowlist", "AllowedOrigin")
-            answer.set_result(contextvars.Context().run(router.db_for_write, model))
+            answer.set_result(router.db_for_write(model))
         except Exception as error:  # noqa: BLE001 -- whatever a project's router raises
             answer.set_exception(error)
         with contextlib.suppress(Exception):
@@ -115,7 +114,7 @@ def _ask_router_apart() -> str:
         # This imports the routers. Not in the thread: another import may be under way here.
         if not router.routers:
             return DEFAULT_DB_ALIAS
-        threading.Thread(target=ask, name="django_cors_policy.router", daemon=True).start()
+        make_thread(ask, "django_cors_policy.router").start()
         return answer.result(ROUTER_SECONDS)
     except Exception as error:
         raise UndecidedDatabaseError(

@@ -5,32 +5,25 @@ from __future__ import annotations
 import contextlib
 import datetime
 import uuid
-import weakref
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import idna
 from django.core.exceptions import ValidationError
-from django.db import connections, models, transaction
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import models, transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from django_cors_policy import fetch
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean
-from django_cors_policy.origins import (
-    MAX_ORIGIN_LENGTH,
-    OriginPattern,
-    parse_origin,
-    split_origin,
-)
-from django_cors_policy.policy import DEFAULT_ALIAS, Policy, credential_problems
+from django_cors_policy.origins import MAX_ORIGIN_LENGTH
+from django_cors_policy.policy import DEFAULT_ALIAS
 
+from .changes import announce_change
 from .conf import allowlist_settings
 from .database import note_write, writing_database
+from .rows import as_people_write, parse_row, row_problems, shown
 
 # Room for the wildcards, which no origin has.
 MAX_PATTERN_LENGTH = MAX_ORIGIN_LENGTH + len("*.")
@@ -38,51 +31,6 @@ MAX_ALIAS_LENGTH = 100
 # Of a refused origin's last request so much is kept.
 MAX_PATH_LENGTH = 200
 MAX_METHOD_LENGTH = 20
-
-
-def parse_row(text: str) -> OriginPattern | str:
-    """The origin of a row: an exact origin, a wildcard, or ``"null"``. Raises ``PolicyError``."""
-    return text if text == fetch.NULL else parse_origin(text)
-
-
-def read_row(origin: str) -> OriginPattern | str:
-    """The origin of a row that is in the table already.
-
-    Most rows are exact https origins. They need no more than a look, and stay strings: a million of
-    them are to fit into memory. Raises ``PolicyError`` for what was written around the field.
-    """
-    if origin.startswith("https://") and split_origin(origin):
-        return origin
-    entry = parse_row(origin)
-    if str(entry) != origin:
-        raise PolicyError(
-            origin, "is not written as browsers send it", "Open the row and save it.", id="E005"
-        )
-    return entry
-
-
-def row_problems(
-    entry: OriginPattern | str, policy: Policy, allow_credentials: bool
-) -> list[PolicyError]:
-    """Why ``policy`` would refuse the row: what settings would refuse, by the same rules."""
-    if not (policy.allow_credentials and allow_credentials):
-        return []
-    return [] if is_plain(entry) else list(credential_problems(entry, policy.accept_risks))
-
-
-def is_plain(entry: OriginPattern | str) -> bool:
-    """Whether ``read_row`` gave an exact https origin, with which nothing can be wrong."""
-    return isinstance(entry, str) and entry != fetch.NULL
-
-
-def as_people_write(origin: str) -> str:
-    """An origin with its host in Unicode, for people to read."""
-    try:
-        pattern = parse_origin(origin)
-        host = idna.decode(pattern.host) if "xn--" in pattern.host else pattern.host
-    except (PolicyError, idna.IDNAError):
-        return origin
-    return str(OriginPattern(pattern.scheme, host, pattern.port, pattern.subdomains))
 
 
 class OriginField(models.CharField):  # type: ignore[type-arg]
@@ -298,7 +246,7 @@ class AllowedOrigin(models.Model):
 
 
 class RefusedOrigin(models.Model):
-    """An origin that a policy refused lately. Written by ``refused.Recorder`` alone."""
+    """An origin that a policy refused lately. Written by ``recorder.Recorder`` alone."""
 
     policy = models.CharField(_("policy"), max_length=MAX_ALIAS_LENGTH)
     # As the request sent it. Recorded only if a browser can have sent it.
@@ -332,8 +280,6 @@ class RefusedOrigin(models.Model):
         )
 
     def __str__(self) -> str:
-        from .states import shown
-
         return shown(self.origin)
 
 
@@ -379,14 +325,14 @@ def touch(using: str) -> None:
     does) has taken the token for what it saw.
     """
     write_token(using)
-    # Once is enough here. The callback goes with a savepoint that is rolled back.
-    connection = connections[using]
-    if note_write(using) and not any(
-        isinstance(func, Change) and not func.was_called for _, func, *_ in connection.run_on_commit
-    ):
-        change = Change(connection)
-        transaction.on_commit(change, using=using)
-        change.announce()
+    if note_write(using):
+        announce_change(using)
+
+
+def read_token(using: str) -> str:
+    """The token of the committed state; ``""`` if nothing was ever written."""
+    tokens = Freshness.objects.using(using).filter(pk=FRESHNESS_ID).values_list("token", flat=True)
+    return tokens.first() or ""
 
 
 def write_token(using: str) -> None:
@@ -399,53 +345,6 @@ def write_token(using: str) -> None:
             [Freshness(pk=FRESHNESS_ID, token=token)], ignore_conflicts=True
         )
         row.update(token=token)
-
-
-class Change:
-    """A transaction of this process that changes the allowlist. Called when it is committed."""
-
-    def __init__(self, connection: BaseDatabaseWrapper) -> None:
-        # A thread that ends takes its connection along.
-        self._connection = weakref.ref(connection)
-        # Django takes callbacks from the front of this list before it calls them. After a rollback
-        # it begins a new list, and leaves this one as it is.
-        self._callbacks = connection.run_on_commit
-        self._earlier = self._callbacks[0] if self._callbacks else None
-        # Django counts savepoints with it.
-        self._savepoints = connection.savepoint_state
-        # A test can call it within the transaction (captureOnCommitCallbacks), and then goes on.
-        self.was_called = False
-
-    def announce(self) -> None:
-        """Have the allowlist look at the end of the transaction itself.
-
-        Only an earlier callback can keep this one from being called.
-        """
-        from .snapshot import allowlist
-
-        if self._earlier is not None:
-            allowlist.expect(self)
-
-    def __call__(self) -> None:
-        from .snapshot import allowlist
-
-        self.was_called = True
-        allowlist.catch_up()
-
-    def is_over(self) -> bool:
-        """Whether the transaction has ended, also where this is not called."""
-        connection = self._connection()
-        return connection is None or all(
-            func is not self for _, func, *_ in list(connection.run_on_commit)
-        )
-
-    def was_committed(self) -> bool:
-        """Whether the transaction, which has ended, was not rolled back; true in case of doubt."""
-        connection = self._connection()
-        if connection is not None and connection.savepoint_state != self._savepoints:
-            # To roll back a later savepoint also begins a new list, and the transaction goes on.
-            return True
-        return not self._callbacks or self._callbacks[0] is not self._earlier
 
 
 @receiver(post_save, sender=AllowedOrigin)

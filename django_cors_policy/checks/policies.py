@@ -13,7 +13,7 @@ from django_cors_policy.conf import policy_book
 from django_cors_policy.decorators import DecoratorPlace
 from django_cors_policy.exceptions import PolicyErrors
 from django_cors_policy.policy import DEFAULT_ALIAS, Place, Policy, PolicyBook
-from django_cors_policy.resolution import declarations, derive_policy
+from django_cors_policy.view_policies import declarations, derive_policy
 
 from .messages import as_message, warning
 

@@ -9,12 +9,13 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 
-from django_cors_policy import sources
 from django_cors_policy.decorators import Mark, all_marks
 from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.hooks import hooks
 from django_cors_policy.inspection import Bypass, Route, find_bypasses
 from django_cors_policy.policy import Policy, PolicyBook
-from django_cors_policy.resolution import declarations, derive_policy, inspected_routes, rule_view
+from django_cors_policy.resolution import rule_view
+from django_cors_policy.view_policies import declarations, derive_policy, inspected_routes
 
 from .messages import as_message, warning
 from .policies import compiled_book
@@ -113,7 +114,10 @@ def _is_wider(policy: Policy, before: Policy) -> bool:
         str(origin) not in same and before.matcher.match(str(origin)) is None
         for origin in policy.origins
     )
-    takes_rows = sources.source is not None and policy.rows_alias not in (None, before.rows_alias)
+    takes_rows = hooks.origin_source is not None and policy.rows_alias not in (
+        None,
+        before.rows_alias,
+    )
     asks_another = policy.allow_origin_func not in (None, before.allow_origin_func)
     if not before.any_origin and (origins or takes_rows or asks_another):
         return True

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from django_cors_policy import browser, fetch, reasons, sources
+from django_cors_policy import browser, fetch, reasons
 from django_cors_policy.browser import Call
 from django_cors_policy.conf import SETTING, policy_book
 from django_cors_policy.decorators import SAME_ORIGIN
 from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.hooks import RowMatch, hooks
 from django_cors_policy.middleware_list import CORSHEADERS, OURS, has_middleware
 from django_cors_policy.origins import Entry
 from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, Place, Policy, Ruling, parse_entry
+from django_cors_policy.refusal_log import why_refused
 from django_cors_policy.sites import is_loopback
-from django_cors_policy.sources import Row
 
 from .findings import Finding, Fix
 from .fixes import (
@@ -251,7 +252,7 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
         fix = _revive(dead, policy, origin)
         return Finding("row", f"{text}{dead.state}.", (fix,), dead.key)
     fixes = fixes_that_add(policy, "ALLOW_ORIGINS", origin)
-    takes_rows = policy.rows_alias is not None and sources.source is not None
+    takes_rows = policy.rows_alias is not None and hooks.origin_source is not None
     if takes_rows and origin != fetch.NULL and all(fix.where == "settings" for fix in fixes):
         fixes = (*fixes, edit_rows(policy, origin, ("add",)))
     code = "null" if origin == fetch.NULL else "origin"
@@ -259,7 +260,7 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
     return Finding(code, f"The origin {origin!r} is not allowed: {why}.", fixes, row)
 
 
-def _why_refused(ruling: Ruling, rows: Sequence[Row], step: Step) -> tuple[str, int | None]:
+def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[str, int | None]:
     """The reason, and the primary key of the row that it names."""
     policy, origin = ruling.policy, step.call.origin
     if origin == fetch.NULL:
@@ -284,13 +285,13 @@ def _why_refused(ruling: Ruling, rows: Sequence[Row], step: Step) -> tuple[str, 
             index, difference = found
             row, _ = entries[index]
             return f"row {row.key} is {row.entry!r}, {difference}", row.key
-    why = reasons.why_refused(policy, origin)
+    why = why_refused(policy, origin)
     if policy.allow_origin_func is not None:
         why += f", and {place_of(policy, 'ALLOW_ORIGIN_FUNC')} did not allow it"
     return why, None
 
 
-def _revive(row: Row, policy: Policy, origin: str) -> Fix:
+def _revive(row: RowMatch, policy: Policy, origin: str) -> Fix:
     """What makes a row count again, for ``origin`` alone."""
     if row.entry != origin:
         return edit_rows(policy, origin, ("add",))

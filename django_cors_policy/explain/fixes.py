@@ -40,9 +40,8 @@ def fixes_for(policy: Policy, change: Mapping[str, Any]) -> tuple[Fix, ...]:
     except PolicyErrors as refused:
         hints = tuple(f"{error.message} {error.hint}" for error in refused.errors)
         return (Fix("server", hints),)
-    by_decorator = {
-        key for key in change if isinstance(policy.place.written_at(key), DecoratorPlace)
-    }
+    place = policy.place
+    by_decorator = {key for key in change if isinstance(place.written_at(key), DecoratorPlace)}
     fixes = []
     if by_decorator:
         words = [as_python(policy.alias)] if policy.alias != DEFAULT_ALIAS else []

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django_cors_policy import sources
+from django_cors_policy.hooks import RowMatch, UnreadableRows, hooks
 from django_cors_policy.policy import Policy
-from django_cors_policy.sources import Row, UnreadableRows
 
 
-def rows_for(policy: Policy, origin: str) -> Sequence[Row] | None:
+def rows_for(policy: Policy, origin: str) -> Sequence[RowMatch] | None:
     """The rows of the allowlist that cover ``origin`` or come near; None if they cannot be read."""
-    if sources.source is None or policy.rows_alias is None:
+    if hooks.origin_source is None or policy.rows_alias is None:
         return ()
     try:
-        return sources.source.rows(policy, origin)
+        return hooks.origin_source.rows(policy, origin)
     except UnreadableRows:
         return None

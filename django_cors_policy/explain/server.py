@@ -48,7 +48,6 @@ from django_cors_policy.middleware_list import (
 )
 from django_cors_policy.origins import DEFAULT_PORTS
 from django_cors_policy.policy import Ruling
-from django_cors_policy.refusals import Audience
 from django_cors_policy.resolution import language_of, rule_actual, rule_preflight
 
 from .target import Target
@@ -101,7 +100,7 @@ class _Server:
         for path in reversed(middleware):
             if is_middleware(path, OURS):
                 # Nobody is told: this is no visitor.
-                ours = wrap(self.handle, is_debug=False, audience=Audience())
+                ours = wrap(self.handle, is_debug=False, is_logged=False, is_recorded=False)
                 self.handle = functools.partial(self._remember, ours)
             for known in PLAYED:
                 if is_middleware(path, known):

@@ -33,14 +33,20 @@ class Ruling:
 class PolicyBook:
     """All policies of a project, and which of them governs which path. Immutable.
 
-    ``derived`` keeps what decorators make of the policies, by what each decorator says; ``views``
-    what ``resolution`` has found out about views, by their ``id()``.
+    What depends on the policies is kept here and goes with them. ``derived`` is what decorators
+    make of the policies, by what each decorator says. ``resolution`` keeps in ``views`` what it has
+    found out about views, by their ``id()``, and in ``imported_urlconfs`` the URLconfs whose views
+    are imported (None for the project's). The other three are what ``refusal_log`` has told.
     """
 
     def __init__(self, policies: Mapping[str, Policy]) -> None:
         self.policies = policies
         self.derived: dict[object, Policy] = {}
         self.views: dict[int, Any] = {}
+        self.imported_urlconfs: set[object] = set()
+        self.logged: set[tuple[str, str, str]] = set()
+        self.logged_since = 0.0
+        self.why_refused: dict[tuple[Policy, str], str] = {}
         self._prefixes: dict[str, Ruling] = {}
         self._patterns: list[tuple[re.Pattern[str], Ruling]] = []
         for policy in policies.values():

@@ -18,11 +18,11 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_cors_policy import sources
-from django_cors_policy.allowlist import database, refused, snapshot
+from django_cors_policy.allowlist import database, recorder, refresher
 from django_cors_policy.allowlist.models import AllowedOrigin, Freshness, RefusedOrigin
-from django_cors_policy.allowlist.snapshot import Allowlist
+from django_cors_policy.allowlist.refresher import Allowlist
 from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.hooks import UnreadableRows, hooks
 from django_cors_policy.middleware import CorsPolicyMiddleware
 
 from .conftest import INTERVAL, ROW, SETTINGS, allowed, wait_until
@@ -181,7 +181,7 @@ class TestDatabasePerTenant:
             AllowedOrigin.objects.using("default").create(origin=ROW)
             assert allowed(ROW)
         settings.CORS_ALLOWLIST |= {"DATABASE": TENANT}
-        sources.source.reset()
+        hooks.origin_source.reset()
         assert not allowed(ROW)
         add(EVIL)
         assert allowed(EVIL)
@@ -191,8 +191,8 @@ class TestDatabasePerTenant:
         add()
         assert allowed(ROW)
         with in_tenant():
-            policy = sources.source.snapshot.book.policies["default"]
-            assert [row.entry for row in sources.source.rows(policy, ROW)] == [ROW]
+            policy = hooks.origin_source.snapshot.book.policies["default"]
+            assert [row.entry for row in hooks.origin_source.rows(policy, ROW)] == [ROW]
 
 
 @pytest.mark.usefixtures("interval")
@@ -257,7 +257,7 @@ class TestChosenDatabase:
         assert allowed(ROW)
 
     def test_refused_origins(self) -> None:
-        refused.write({("default", EVIL, False): refused.Tally(1, 0.0, 0.0, "/", "GET")})
+        recorder.write_tallies({("default", EVIL, False): recorder.Tally(1, 0.0, 0.0, "/", "GET")})
         assert RefusedOrigin.objects.get() == RefusedOrigin.objects.using(TENANT).get()
 
 
@@ -311,7 +311,7 @@ class TestRouter:
         assert allowed(ROW)
         policy = source.snapshot.book.policies["default"]
         route(settings, StrictRouter)
-        with in_tenant(), pytest.raises(sources.UnreadableRows):
+        with in_tenant(), pytest.raises(UnreadableRows):
             source.rows(policy, ROW)
 
     def test_the_command_needs_its_answer(self, settings: Any) -> None:
@@ -390,7 +390,7 @@ class TestSchemaPerTenant:
         assert allowed(ROW)
 
     def test_where_threads_do_not_run(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(snapshot, "THREAD_START_SECONDS", 0.01)
+        monkeypatch.setattr(refresher, "THREAD_START_SECONDS", 0.01)
         monkeypatch.setattr(threading.Thread, "start", lambda self: None)
         add()
         self.enter()

@@ -1,16 +1,22 @@
-"""The rows: what is refused and how it is kept."""
+"""The rows: what is refused and how it is kept; and the token that tells when they changed."""
 
 from __future__ import annotations
 
 import datetime
+import io
+import json
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.core.management.sql import emit_post_migrate_signal
+from django.db import connection, transaction
 from django.utils import timezone
 
-from django_cors_policy.allowlist.models import AllowedOrigin, Freshness, as_people_write
-from django_cors_policy.allowlist.snapshot import read_token
+from django_cors_policy.allowlist.models import AllowedOrigin, Freshness, read_token
+
+from .conftest import ROW, add, add_and_roll_back, allowed
 
 pytestmark = pytest.mark.django_db
 
@@ -49,11 +55,6 @@ def test_what_cannot_be_read_can_be_saved_and_found() -> None:
     row.save()
     assert AllowedOrigin.objects.get(origin="junk") == row
     assert str(row) == "junk"
-
-
-@pytest.mark.parametrize("text", ["https://xn--a.example", "nonsense"])
-def test_what_cannot_be_shown_in_unicode_is_shown_as_it_is(text: str) -> None:
-    assert as_people_write(text) == text
 
 
 @pytest.mark.parametrize(
@@ -132,3 +133,150 @@ def test_each_block_of_a_test_captures_its_own_callback(
         with django_capture_on_commit_callbacks(execute=True) as callbacks:
             AllowedOrigin.objects.create(origin=f"https://a{number}.example")
         assert len(callbacks) == 1
+
+
+class ProxyOrigin(AllowedOrigin):
+    """A second admin may be registered for one."""
+
+    class Meta:
+        proxy = True
+        app_label = "cors_policy_allowlist"
+
+
+FIXTURE = [
+    {
+        "model": "cors_policy_allowlist.allowedorigin",
+        "pk": 1,
+        "fields": {
+            "policy": "default",
+            "origin": ROW,
+            "created_at": "2026-01-01T00:00:00Z",
+            "updated_at": "2026-01-01T00:00:00Z",
+        },
+    }
+]
+
+
+def load_fixture(tmp_path: Any, objects: list[Any]) -> None:
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps(objects))
+    call_command("loaddata", str(file), stdout=io.StringIO())
+
+
+class NoMigrations:
+    """A database router of a project that keeps the app's tables elsewhere."""
+
+    def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
+        return False if app_label == "cors_policy_allowlist" else None
+
+
+class ReadsElsewhere:
+    """A database router of a project with a replica, which is not there in these tests."""
+
+    def db_for_read(self, model: Any, **hints: Any) -> str:
+        return "replica"
+
+    def db_for_write(self, model: Any, **hints: Any) -> str:
+        return "default"
+
+
+class TestToken:
+    """Every way to write changes the token inside the writer's transaction, and once."""
+
+    @pytest.fixture(autouse=True)
+    def row(self) -> AllowedOrigin:
+        return add("https://before.example")
+
+    @pytest.mark.parametrize(
+        "write",
+        [
+            lambda row: row.save(),
+            lambda row: row.delete(),
+            lambda row: AllowedOrigin.objects.all().update(note="x"),
+            lambda row: AllowedOrigin.objects.all().delete(),
+            lambda row: AllowedOrigin.objects.bulk_create([AllowedOrigin(origin=ROW)]),
+            lambda row: AllowedOrigin.objects.bulk_update([row], ["note"]),
+            lambda row: AllowedOrigin.objects.get_or_create(origin=ROW),
+            lambda row: AllowedOrigin.objects.update_or_create(origin=ROW, defaults={"note": "x"}),
+            lambda row: AllowedOrigin.objects.filter(pk=row.pk).update(is_enabled=False),
+        ],
+    )
+    def test_changes(self, row: AllowedOrigin, write: Any) -> None:
+        before = Freshness.objects.get().token
+        write(row)
+        assert Freshness.objects.get().token != before
+
+    def test_changes_by_loaddata(self, tmp_path: Any) -> None:
+        before = Freshness.objects.get().token
+        load_fixture(tmp_path, FIXTURE)
+        assert Freshness.objects.get().token != before
+
+    def test_a_token_that_is_loaded_is_not_taken(self, tmp_path: Any) -> None:
+        old = {"model": "cors_policy_allowlist.freshness", "pk": 1, "fields": {"token": "old"}}
+        load_fixture(tmp_path, [*FIXTURE, old])
+        assert Freshness.objects.get().token != "old"
+
+    def test_this_process_catches_up_once_in_a_transaction(self) -> None:
+        for origin in ("https://one.example", "https://two.example"):
+            add(origin)
+        assert len(connection.run_on_commit) == 1
+
+    def test_again_after_a_savepoint_was_rolled_back(self) -> None:
+        before = Freshness.objects.get().token
+        with transaction.atomic():
+            add_and_roll_back("https://one.example")
+            assert Freshness.objects.get().token == before
+            add("https://two.example")
+            assert Freshness.objects.get().token != before
+
+    def test_changes_by_a_proxy(self) -> None:
+        before = Freshness.objects.get().token
+        ProxyOrigin.objects.create(origin=ROW)
+        assert Freshness.objects.get().token != before
+
+    @pytest.mark.django_db(transaction=True)
+    def test_no_change_without_another_token(self, monkeypatch: Any, row: AllowedOrigin) -> None:
+        def fail(using: str) -> None:
+            raise RuntimeError("no token")
+
+        monkeypatch.setattr("django_cors_policy.allowlist.models.touch", fail)
+        for write in (
+            lambda: add(ROW),
+            row.delete,
+            lambda: AllowedOrigin.objects.update(origin=ROW),
+            lambda: AllowedOrigin.objects.all().delete(),
+            lambda: AllowedOrigin.objects.bulk_create([AllowedOrigin(origin=ROW)]),
+        ):
+            with pytest.raises(RuntimeError):
+                write()
+        assert [str(row) for row in AllowedOrigin.objects.all()] == ["https://before.example"]
+
+    def test_the_token_may_be_saved_by_hand(self) -> None:
+        Freshness(pk=1, token="by hand").save()
+        assert Freshness.objects.get().token == "by hand"
+
+    def test_no_token_where_the_app_has_no_tables(self, settings: Any) -> None:
+        settings.DATABASE_ROUTERS = [f"{__name__}.{NoMigrations.__name__}"]
+        Freshness.objects.all().delete()
+        emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
+        assert not Freshness.objects.exists()
+
+    def test_the_token_is_made_before_anybody_writes(self) -> None:
+        Freshness.objects.all().delete()
+        emit_post_migrate_signal(verbosity=0, interactive=False, db="default")
+        assert Freshness.objects.get().token
+
+    def test_a_token_that_is_missing_is_made(self) -> None:
+        Freshness.objects.all().delete()
+        add(ROW)
+        assert Freshness.objects.get().token
+
+    def test_a_replica_is_not_asked(self, settings: Any) -> None:
+        """It may lag behind the token of the database that is written to."""
+        settings.DATABASE_ROUTERS = [f"{__name__}.{ReadsElsewhere.__name__}"]
+        add(ROW)
+        assert allowed(ROW)
+
+    def test_updated_at_moves(self, row: AllowedOrigin) -> None:
+        AllowedOrigin.objects.update(note="x")
+        assert AllowedOrigin.objects.get().updated_at > row.updated_at

@@ -8,10 +8,9 @@ import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from django_cors_policy.allowlist import snapshot
+from django_cors_policy.allowlist import refresher
 
-from .conftest import ROW, allowed
-from .test_snapshot import add
+from .conftest import ROW, add, allowed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("threaded")]
 
@@ -20,7 +19,7 @@ def test_rows_are_not_read_on_a_connection_of_a_pool(monkeypatch: pytest.MonkeyP
     """A pool hands a connection on as the last request left it: with a tenant's search_path."""
     create = connections.create_connection
     pools: list[Any] = []
-    read_token = snapshot.read_token
+    read_token = refresher.read_token
 
     def create_pooled(alias: str) -> BaseDatabaseWrapper:
         made = create(alias)
@@ -33,7 +32,7 @@ def test_rows_are_not_read_on_a_connection_of_a_pool(monkeypatch: pytest.MonkeyP
         return read_token(using)
 
     monkeypatch.setattr(connections, "create_connection", create_pooled)
-    monkeypatch.setattr(snapshot, "read_token", noting)
+    monkeypatch.setattr(refresher, "read_token", noting)
     add()
     assert allowed(ROW)
     assert set(pools) == {None}

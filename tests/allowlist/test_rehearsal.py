@@ -13,11 +13,11 @@ from asgiref.sync import async_to_sync
 from django.test import AsyncClient, Client
 from django.utils import timezone
 
-from django_cors_policy.allowlist import refused
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
+from django_cors_policy.allowlist.recorder import recorder
 
 from .conftest import ROW, SETTINGS
-from .test_refused import start_others
+from .test_recorder import start_others
 
 pytestmark = pytest.mark.django_db
 
@@ -40,7 +40,7 @@ def send(
     settings.CORS_POLICIES = {
         "default": {"ALLOW_ORIGINS": ["*"], "REPORT_ONLY": {"ALLOW_ORIGINS": [SETTINGS]}}
     }
-    refused.recorder.reset()
+    recorder.reset()
 
     def ask(method: str, headers: dict[str, str]) -> Any:
         return Client().generic(method, "/hello/", headers=headers)
@@ -58,11 +58,11 @@ def send(
         assert chosen("PUT", headers).has_header("Access-Control-Allow-Origin")
 
     yield send
-    refused.recorder.reset()
+    recorder.reset()
 
 
 def recorded() -> list[tuple[str, bool, int]]:
-    assert refused.recorder.flush()
+    assert recorder.flush()
     return list(RefusedOrigin.objects.values_list("origin", "is_rehearsal", "count"))
 
 

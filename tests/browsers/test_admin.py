@@ -13,9 +13,9 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.testcases import LiveServerTestCase, LiveServerThread
 
-from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
+from django_cors_policy.hooks import hooks
 from tests.allowlist.admin.pages import (
     ADD,
     ADD_MANY,
@@ -53,7 +53,7 @@ def strict_csp(get_response: Any) -> Any:
 @pytest.fixture
 def site(browser: Browser, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
-    monkeypatch.setattr(sources, "source", allowlist)
+    monkeypatch.setattr(hooks, "origin_source", allowlist)
     settings.MIDDLEWARE = [f"{__name__}.{strict_csp.__name__}", *MIDDLEWARE]
     settings.ROOT_URLCONF = urlconf
     settings.CORS_POLICIES = POLICIES

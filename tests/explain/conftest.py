@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
 from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.hooks import hooks
 
 from .site import ROW
 
@@ -26,7 +26,7 @@ def small_site(settings: Any) -> None:
 @pytest.fixture
 def rows(db: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
-    monkeypatch.setattr(sources, "source", allowlist)
+    monkeypatch.setattr(hooks, "origin_source", allowlist)
     allowlist.reset()
     yesterday = timezone.now() - datetime.timedelta(days=1)
     for origin, fields in {

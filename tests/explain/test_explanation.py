@@ -21,13 +21,12 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from django_cors_policy import refusals
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
 from django_cors_policy.conf import compile_book
 from django_cors_policy.decorators import cors_policy
 from django_cors_policy.exceptions import PolicyError, PolicyErrors
 from django_cors_policy.explain import Explanation, explain
-from django_cors_policy.refusals import Refusal
+from django_cors_policy.hooks import Refusal, hooks
 from tests.page import Fetched, fetch_from
 
 from .site import ADMIN_MIDDLEWARE, APP, ROW, hello, is_partner, is_partner_async
@@ -412,8 +411,7 @@ def test_nobody_is_told(
     rows: None, settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     recorder = Recorder()
-    monkeypatch.setattr(refusals.audience, "recorder", recorder)
-    monkeypatch.setattr(refusals.audience, "log", True)
+    monkeypatch.setattr(hooks, "recorder", recorder)
     caplog.set_level(logging.DEBUG)
     settings.CORS_POLICIES["default"]["REPORT_ONLY"] = {"ALLOW_ORIGINS": []}
     settings.CORS_POLICIES = dict(settings.CORS_POLICIES)

@@ -22,11 +22,11 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from django.utils import timezone
 
-from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from django_cors_policy.explain import Explanation, Finding, Fix, explain
+from django_cors_policy.hooks import hooks
 from tests.page import Fetched, fetch_from
 
 OURS = "django_cors_policy.middleware.CorsPolicyMiddleware"
@@ -632,7 +632,7 @@ def project(
     theirs.CorsMiddleware = AnswersPreflights  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "corsheaders", types.ModuleType("corsheaders"))
     monkeypatch.setitem(sys.modules, "corsheaders.middleware", theirs)
-    monkeypatch.setattr(sources, "source", allowlist)
+    monkeypatch.setattr(hooks, "origin_source", allowlist)
     allowlist.reset()
     settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
     settings.ALLOWED_HOSTS = ["api.example.com", "www.api.example.com", "localhost"]

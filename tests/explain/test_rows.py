@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
-from django_cors_policy import sources
 from django_cors_policy.explain import explain
+from django_cors_policy.hooks import hooks
 
 from .site import ROW
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("small_site")
 
 
 def test_without_the_allowlist(settings: Any) -> None:
-    assert sources.source is None
+    assert hooks.origin_source is None
     (cause,) = explain("https://stranger.example", "PUT", "/plain/").causes
     assert [fix.where for fix in cause.fixes] == ["settings"]
 

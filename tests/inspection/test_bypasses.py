@@ -114,7 +114,7 @@ def test_rows_and_functions_are_an_opening_too(
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGIN_FUNC": lambda origin, request: False}}
     assert len(check_views()) == 1
     settings.CORS_POLICIES = {"default": {}}
-    monkeypatch.setattr("django_cors_policy.sources.source", object())
+    monkeypatch.setattr("django_cors_policy.hooks.hooks.origin_source", object())
     assert len(check_views()) == 1
     settings.CORS_POLICIES = {}
     assert check_views() == []

@@ -523,7 +523,7 @@ def test_a_view_is_read_once(project: Any, monkeypatch: pytest.MonkeyPatch) -> N
             read.append(view)
             super().__init__(view)
 
-    monkeypatch.setattr("django_cors_policy.resolution.ViewInspection", Counting)
+    monkeypatch.setattr("django_cors_policy.view_policies.ViewInspection", Counting)
 
     class Unhashable:
         __hash__ = None  # type: ignore[assignment]
@@ -542,7 +542,7 @@ def test_a_view_is_read_once(project: Any, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_view_that_cannot_be_inspected_is_closed(
     project: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr("django_cors_policy.resolution.ViewInspection", None)
+    monkeypatch.setattr("django_cors_policy.view_policies.ViewInspection", None)
     client = project(view=plain)
     assert client.options("/view/", headers=PREFLIGHT).status_code == 403
     assert client.get("/view/", headers={"origin": APP}).status_code == 200

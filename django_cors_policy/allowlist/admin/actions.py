@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from ..models import AllowedOrigin
-from ..states import State, judge
+from ..states import State, status_of
 from .base import OriginAdmin, database
 
 EXTENSION = datetime.timedelta(days=30)
@@ -92,7 +92,7 @@ class RowActions(OriginAdmin):
         changed, left = self._switch(request, queryset, to=True, message=_("Enabled."))
         self._tell(request, messages.SUCCESS, ENABLED, len(changed))
         self._tell(request, messages.INFO, ENABLED_ALREADY, left)
-        without_effect = sum(not judge(row).state.is_live for row in changed)
+        without_effect = sum(not status_of(row).state.is_live for row in changed)
         self._tell(request, messages.WARNING, STILL_WITHOUT_EFFECT, without_effect)
 
     @admin.action(permissions=["switch"], description=gettext_lazy("Disable selected origins"))
@@ -105,11 +105,11 @@ class RowActions(OriginAdmin):
     def extend(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         with transaction.atomic(using=database()):
             rows = self._lock(request, queryset, "expires_at")
-            expired = [row for row in rows if judge(row).state == State.EXPIRED]
+            expired = [row for row in rows if status_of(row).state == State.EXPIRED]
             changed = [row for row in rows if _extend(row)]
             self._write(request, changed, "expires_at", _("Extended by 30 days."))
         self._tell(request, messages.SUCCESS, EXTENDED, len(changed))
-        revived = sum(judge(row).state.is_live for row in expired)
+        revived = sum(status_of(row).state.is_live for row in expired)
         self._tell(request, messages.WARNING, LIVE_AGAIN, revived)
         self._tell(request, messages.INFO, NEVER_EXPIRES, len(rows) - len(changed))
 

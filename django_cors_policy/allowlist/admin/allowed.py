@@ -17,19 +17,11 @@ from django.utils.translation import gettext_lazy
 from django_cors_policy.explain import Explanation
 
 from ..batches import Plan
-from ..models import AllowedOrigin, as_people_write
-from ..states import (
-    LABELS,
-    State,
-    describe_credentials,
-    entries_that_allow,
-    judge,
-    remarks,
-    shown,
-    views_that_add_credentials,
-    with_credentials,
-    with_state,
-)
+from ..coverage import entries_that_allow, remarks
+from ..models import AllowedOrigin
+from ..rows import as_people_write, shown
+from ..states import LABELS, State, status_of, with_state
+from ..view_credentials import describe_credentials, views_that_add_credentials, with_credentials
 from .actions import RowActions
 from .base import database
 from .forms import AddManyForm, AllowedOriginForm, CallForm
@@ -103,7 +95,7 @@ class AllowedOriginAdmin(RowActions):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: AllowedOrigin) -> SafeString:
-        status = judge(row)
+        status = status_of(row)
         return self._as_state(ICONS[status.state], status.text, status.why)
 
     @admin.display(description=gettext_lazy("credentials"))

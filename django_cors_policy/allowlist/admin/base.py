@@ -24,8 +24,9 @@ from django_cors_policy.origins import guess_origin
 
 from ..batches import Line
 from ..database import writing_database
-from ..models import AllowedOrigin, RefusedOrigin, as_people_write
-from ..states import MOST_ROWS, shown
+from ..models import AllowedOrigin, RefusedOrigin
+from ..rows import as_people_write, shown
+from ..states import MOST_ROWS
 from .many import add_all
 from .test_page import call_by, refused_call
 

@@ -18,8 +18,10 @@ from django_cors_policy.fetch import NULL
 from django_cors_policy.policy import DEFAULT_ALIAS, Policy
 
 from ..batches import Line
-from ..models import AllowedOrigin, as_people_write
-from ..states import known_policies, named, views_that_add_credentials
+from ..models import AllowedOrigin
+from ..rows import as_people_write
+from ..states import known_policies
+from ..view_credentials import named, views_that_add_credentials
 from .many import RowForms
 
 # SQLite takes no more than 999 values in one query everywhere.

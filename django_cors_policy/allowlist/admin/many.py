@@ -21,8 +21,10 @@ from django.utils.translation import gettext as _
 from django_cors_policy.policy import Policy
 
 from ..batches import Line, Plan, make_plan
-from ..models import AllowedOrigin, parse_row
-from ..states import Wildcards, allowed_by_settings, known_policies
+from ..coverage import Wildcards, allowed_by_settings
+from ..models import AllowedOrigin
+from ..rows import parse_row
+from ..states import known_policies
 
 if TYPE_CHECKING:
     from django.contrib.admin import ModelAdmin
@@ -116,7 +118,7 @@ def plan_additions(lines: Iterable[Line], using: str) -> Plan:
 
 
 def _remark_on(additions: Sequence[Line], policy: Policy) -> None:
-    wildcards = Wildcards.over([line.row for line in additions], policy)
+    wildcards = Wildcards([line.row for line in additions], policy)
     for line in additions:
         reason = allowed_by_settings(policy, parse_row(line.row.origin))
         if reason := reason or wildcards.reason_against(line.row):

@@ -30,10 +30,11 @@ from django_cors_policy.policy import Policy, Ruling
 from django_cors_policy.resolution import rule_preflight
 
 from ..batches import Line, Plan
-from ..models import AllowedOrigin, RefusedOrigin, parse_row, row_problems
-from ..refused import is_recording
-from ..snapshot import allowlist
-from ..states import known_policies, shown
+from ..models import AllowedOrigin, RefusedOrigin
+from ..recorder import is_recording
+from ..refresher import allowlist
+from ..rows import parse_row, row_problems, shown
+from ..states import known_policies
 from .base import OriginAdmin, database
 from .forms import MOST_ORIGINS, AllowForm, describe_policy
 from .many import RowForms, form_for_many, may_add_many, plan_additions
@@ -202,7 +203,7 @@ def _rehearsal_status(row: RefusedOrigin, ruling: Ruling | None) -> tuple[str, s
 
 def _allows(policy: Policy, origin: str) -> bool:
     """As the middleware asks; but for ``ALLOW_ORIGIN_FUNC``, which wants the real request."""
-    return policy.grant_for(origin) is not None or allowlist.judge(policy, origin) is not None
+    return policy.grant_for(origin) is not None or allowlist.grant_for(policy, origin) is not None
 
 
 def _last_request(row: RefusedOrigin) -> str:

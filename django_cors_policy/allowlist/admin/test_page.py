@@ -18,8 +18,9 @@ from django.utils.translation import gettext_lazy
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.explain import Explanation, Finding, Fix
 
-from ..models import AllowedOrigin, RefusedOrigin, parse_row
-from ..states import samples
+from ..coverage import samples
+from ..models import AllowedOrigin, RefusedOrigin
+from ..rows import parse_row
 
 # Of each ``Fix.where``: what stands above its lines.
 WHERE = {

@@ -20,7 +20,8 @@ from django.utils.dateparse import parse_datetime
 from django_cors_policy.exceptions import PolicyError, did_you_mean, short_repr
 from django_cors_policy.policy import DEFAULT_ALIAS
 
-from ..models import AllowedOrigin, parse_row
+from ..models import AllowedOrigin
+from ..rows import parse_row
 from .plan import Line
 
 # What a file says of a row. When it was created and changed is each database's own affair.

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from ..models import AllowedOrigin, AllowedOriginQuerySet
-from ..states import Standing, judge
+from ..states import RowStatus, status_of
 
 # Few enough for the parameters that a query may have on any database.
 BATCH = 500
@@ -44,8 +44,8 @@ class Line:
     remarks: list[str] = field(default_factory=list)
 
     @property
-    def status(self) -> Standing:
-        return judge(self.row)
+    def status(self) -> RowStatus:
+        return status_of(self.row)
 
 
 @dataclass

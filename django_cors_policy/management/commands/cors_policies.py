@@ -13,9 +13,9 @@ from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
-from django_cors_policy import sources
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.hooks import hooks
 from django_cors_policy.inspection import Route, ViewInspection, walk_urls
 from django_cors_policy.management.terminal import write_table
 from django_cors_policy.policy import Policy, PolicyBook, Ruling
@@ -163,7 +163,9 @@ def _as_json(row: GovernedMethods) -> dict[str, Any]:
 
 
 def _takes_rows(policy: Policy) -> bool:
-    return sources.source is not None and policy.rows_alias is not None and not policy.any_origin
+    return (
+        hooks.origin_source is not None and policy.rows_alias is not None and not policy.any_origin
+    )
 
 
 def _origin_text(origin: object) -> str:

@@ -17,9 +17,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from django_cors_policy.allowlist import states
+from django_cors_policy.allowlist import coverage, states
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.states import State, judge
+from django_cors_policy.allowlist.states import State, status_of
 from django_cors_policy.decorators import cors_policy
 from django_cors_policy.origins import OriginMatcher, parse_origin
 from tests.allowlist import urls
@@ -146,7 +146,7 @@ def test_filters_by_state_agree_with_what_the_list_says(admin: Client) -> None:
     rows = add_one_of_each()
     by_state: dict[State, set[str]] = {state: set() for state in State}
     for row in rows:
-        by_state[judge(row).state].add(row.origin)
+        by_state[status_of(row).state].add(row.origin)
     by_state[State.LIVE] |= by_state[State.EXPIRING]
     assert all(by_state.values())
     for state in State:
@@ -159,7 +159,7 @@ def test_facets_count_rows(admin: Client) -> None:
     response = admin.get(LIST, {"_facets": "True"})
     for state in State:
         expected = sum(
-            judge(row).state == state or (state == State.LIVE and judge(row).state.is_live)
+            status_of(row).state == state or (state == State.LIVE and status_of(row).state.is_live)
             for row in rows
         )
         assert f"{states.LABELS[state]} ({expected})" in text_of(response)
@@ -388,7 +388,7 @@ def test_a_row_whose_policy_has_gone_opens_and_can_be_given_another(admin: Clien
     response = admin.post(change, form_data(policy="partner"))
     assert "policy" in response.context["adminform"].form.errors
     assert admin.post(change, form_data(policy="partners")).status_code == 302
-    assert judge(AllowedOrigin.objects.get()).state == State.LIVE
+    assert status_of(AllowedOrigin.objects.get()).state == State.LIVE
 
 
 @pytest.mark.parametrize("origin", ["", "*", "https://app.example.com/path", "\u202e<b>"])
@@ -399,7 +399,7 @@ def test_a_broken_row_opens_and_can_be_mended(admin: Client, origin: str) -> Non
     response = admin.post(change, form_data(origin=origin))
     assert "origin" in response.context["adminform"].form.errors
     assert admin.post(change, form_data(origin="https://mended.example")).status_code == 302
-    assert judge(AllowedOrigin.objects.get()).state == State.LIVE
+    assert status_of(AllowedOrigin.objects.get()).state == State.LIVE
 
 
 def test_who_may_only_look_sees_all_and_changes_nothing() -> None:
@@ -569,4 +569,4 @@ def test_a_decorator_is_a_use(
 
 
 def test_no_remarks_where_the_policy_has_gone() -> None:
-    assert list(states.remarks(add_raw(policy="gone"))) == []
+    assert list(coverage.remarks(add_raw(policy="gone"))) == []

@@ -13,7 +13,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_cors_policy.allowlist import states
+from django_cors_policy.allowlist import coverage
 from django_cors_policy.allowlist.admin import allowed as our_admin
 from django_cors_policy.allowlist.admin.forms import LONGEST_PASTE, MOST_ORIGINS
 from django_cors_policy.allowlist.admin.many import plan_additions
@@ -192,14 +192,14 @@ def test_a_paste_of_the_most_origins(admin: Client) -> None:
 
 def test_what_is_compared_is_bounded(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
-    entries_that_allow = states.entries_that_allow
+    entries_that_allow = coverage.entries_that_allow
 
     def count(origin: str) -> list[str]:
         entries = entries_that_allow(origin)
         counts.append(len(entries))
         return entries
 
-    monkeypatch.setattr(states, "entries_that_allow", count)
+    monkeypatch.setattr(coverage, "entries_that_allow", count)
     add("https://*.h7.example:*")
     below = ".".join("abcdefghijklmnopqrstuvwxyz")
     lines = [f"https://*.{below}.h{n}.example:*" for n in range(MOST_ORIGINS)]
@@ -210,7 +210,7 @@ def test_what_is_compared_is_bounded(admin: Client, monkeypatch: pytest.MonkeyPa
     assert {line.row.origin: line.remarks for line in additions if line.remarks} == {
         lines[7]: ["Changes nothing: the row \u201chttps://*.h7.example:*\u201d allows it already."]
     }
-    assert sum(counts) <= states.MOST_LOOKED_UP + max(counts)
+    assert sum(counts) <= coverage.MOST_LOOKED_UP + max(counts)
     assert len(queries) < 15
 
 

@@ -21,7 +21,7 @@ from django_cors_policy.allowlist.admin import refused as our_admin
 from django_cors_policy.allowlist.admin.forms import MOST_ORIGINS
 from django_cors_policy.allowlist.admin.many import plan_additions
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
-from django_cors_policy.allowlist.snapshot import Allowlist
+from django_cors_policy.allowlist.refresher import Allowlist
 from django_cors_policy.decorators import cors_policy, same_origin_only
 from tests.views import hello
 

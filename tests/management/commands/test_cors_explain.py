@@ -17,10 +17,10 @@ from django.core.management import CommandError, call_command
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from django_cors_policy import sources
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.decorators import cors_policy
+from django_cors_policy.hooks import hooks
 from tests.test_example_project import MANAGE, environment, manage
 from tests.urls import urlpatterns as views
 
@@ -281,7 +281,7 @@ class TestRow:
     @pytest.fixture(autouse=True)
     def row(self, settings: Any, monkeypatch: pytest.MonkeyPatch) -> AllowedOrigin:
         settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
-        monkeypatch.setattr(sources, "source", allowlist)
+        monkeypatch.setattr(hooks, "origin_source", allowlist)
         allowlist.reset()
         return AllowedOrigin.objects.create(origin=ROW)
 

@@ -27,14 +27,10 @@ from django.utils import timezone
 from django_cors_policy.allowlist import batches
 from django_cors_policy.allowlist.batches import NEVER, Line, Plan
 from django_cors_policy.allowlist.database import UndecidedDatabaseError, allowlist_database
-from django_cors_policy.allowlist.models import AllowedOrigin, parse_row
-from django_cors_policy.allowlist.states import (
-    Standing,
-    State,
-    describe_credentials,
-    judge,
-    shown,
-)
+from django_cors_policy.allowlist.models import AllowedOrigin
+from django_cors_policy.allowlist.rows import parse_row, shown
+from django_cors_policy.allowlist.states import RowStatus, State, status_of
+from django_cors_policy.allowlist.view_credentials import describe_credentials
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean, short_repr
 from django_cors_policy.management.terminal import write, write_table
@@ -180,7 +176,7 @@ class Command(BaseCommand):
 
     def _list(self, using: str, options: Mapping[str, Any]) -> None:
         policy_book()  # where settings are wrong, no row can be judged
-        rows = [(row, judge(row)) for row in self._rows(using, options["policy"])]
+        rows = [(row, status_of(row)) for row in self._rows(using, options["policy"])]
         if options["state"] is not None:
             wanted = State(options["state"])
             rows = [
@@ -213,7 +209,7 @@ class Command(BaseCommand):
                 )
         return found
 
-    def _write_table(self, rows: Sequence[tuple[AllowedOrigin, Standing]]) -> None:
+    def _write_table(self, rows: Sequence[tuple[AllowedOrigin, RowStatus]]) -> None:
         cells = ((_as_cells(row, status), status.state in MISFITS) for row, status in rows)
         write_table(self, ("POLICY", "ORIGIN", "STATE", "CREDENTIALS", "NOTE"), cells)
         counts = Counter(status.state.value for _, status in rows)
@@ -418,7 +414,7 @@ def _format(name: str, format: str | None) -> str:
     return suffix
 
 
-def _as_cells(row: AllowedOrigin, status: Standing) -> tuple[str, str, str, str, str]:
+def _as_cells(row: AllowedOrigin, status: RowStatus) -> tuple[str, str, str, str, str]:
     return (
         row.policy,
         shown(row.origin),

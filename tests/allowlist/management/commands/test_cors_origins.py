@@ -24,8 +24,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from django_cors_policy.allowlist import batches
-from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import read_token
+from django_cors_policy.allowlist.models import AllowedOrigin, read_token
 from tests.allowlist.conftest import allowed
 
 ONE, TWO = "https://one.example", "https://two.example"

@@ -1,26 +1,24 @@
-"""What keeps the rows fresh goes on: whatever a driver raises, and however a transaction ends."""
+"""A change is seen however its transaction ends, and whatever other callbacks raise."""
 
 from __future__ import annotations
 
-import contextvars
 import gc
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import InterfaceError, connections, transaction
+from django.db import connections, transaction
 from django.test import AsyncClient
 
-from django_cors_policy.allowlist import snapshot
-from django_cors_policy.allowlist.models import AllowedOrigin, Change, touch
-from django_cors_policy.allowlist.snapshot import Allowlist
+from django_cors_policy.allowlist import refresher
+from django_cors_policy.allowlist.changes import Change
+from django_cors_policy.allowlist.models import touch
+from django_cors_policy.allowlist.refresher import Allowlist
 
-from .conftest import ROW, allowed, wait_until
-from .test_snapshot import add, elsewhere, wait_for_polls
+from .conftest import ROW, add, allowed, wait_for_polls
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,180 +26,8 @@ OTHER = "https://other.example"
 
 
 @pytest.fixture(autouse=True)
-def _threaded(threaded: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A machine that is slow for a moment fails no test."""
-    monkeypatch.setattr(snapshot, "GRACE_SECONDS", 30)
-
-
-@pytest.fixture
-def seldom(settings: Any) -> None:
-    """What is seen before an hour is over is not seen by the next poll."""
-    settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 3600, "FIRST_WAIT_SECONDS": 30}
-
-
-class TestThread:
-    def test_a_driver_that_raises_on_close(
-        self,
-        source: Allowlist,
-        monkeypatch: pytest.MonkeyPatch,
-        caplog: pytest.LogCaptureFixture,
-    ) -> None:
-        assert not allowed(ROW)
-        thread = source._thread
-        driver = type(connections["default"])
-        close = driver.close
-
-        def fail(self: Any) -> None:
-            close(self)
-            if threading.current_thread() is thread:
-                raise InterfaceError("connection already closed")
-
-        monkeypatch.setattr(driver, "close", fail)
-        wait_for_polls(source, 2)
-        for _ in range(3):
-            # The limit is for slow machines: a thread that is replaced is so after 30 seconds.
-            with elsewhere():
-                add()
-            wait_until(lambda: allowed(ROW), seconds=15)
-            with elsewhere():
-                AllowedOrigin.objects.all().delete()
-            wait_until(lambda: not allowed(ROW), seconds=15)
-        assert source._thread is thread
-        assert thread.is_alive()
-        assert [record.getMessage() for record in caplog.records] == [
-            "The CORS allowlist could not close its connection to 'default': "
-            "InterfaceError('connection already closed')"
-        ]
-
-    # The exception that ends it is the point of the test.
-    ENDS = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-
-    def end_thread(self, source: Allowlist, monkeypatch: pytest.MonkeyPatch) -> threading.Thread:
-        """As what no ``except Exception`` catches does."""
-        thread = source._thread
-        assert thread is not None
-
-        def leave(using: str) -> str:
-            raise SystemExit
-
-        with monkeypatch.context() as patch:
-            patch.setattr(snapshot, "read_token", leave)
-            source._wake.set()
-            thread.join(30)
-        assert not thread.is_alive()
-        return thread
-
-    @ENDS
-    @pytest.mark.usefixtures("seldom")
-    def test_one_that_has_ended_is_replaced_by_the_next_request(
-        self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        assert not allowed(ROW)
-        assert source.ready_until > time.monotonic() + 3600
-        ended = self.end_thread(source, monkeypatch)
-        assert source.ready_until == 0
-        with elsewhere():
-            add()
-        wait_until(lambda: allowed(ROW))
-        assert source._thread is not ended
-
-    @ENDS
-    @pytest.mark.usefixtures("seldom")
-    def test_one_that_has_ended_is_replaced_by_a_change(
-        self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        assert not allowed(ROW)
-        self.end_thread(source, monkeypatch)
-        add()
-        assert source._thread is not None
-        assert source.is_ready()
-        assert allowed(ROW)
-
-    @ENDS
-    @pytest.mark.usefixtures("seldom")
-    def test_a_change_does_not_wait_for_one_that_ends(
-        self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        assert not allowed(ROW)
-        monkeypatch.setattr(source, "_patience", 3600.0)
-
-        def leave(using: str) -> str:
-            raise SystemExit
-
-        with monkeypatch.context() as patch:
-            patch.setattr(snapshot, "read_token", leave)
-            add()
-        assert source._thread is None
-        wait_until(lambda: allowed(ROW))
-
-    @ENDS
-    def test_it_is_tried_again_where_no_thread_could_be_had(
-        self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        assert not allowed(ROW)
-        self.end_thread(source, monkeypatch)
-
-        def refuse(self: threading.Thread) -> None:
-            raise RuntimeError("can't start new thread")
-
-        with elsewhere():
-            add()
-        with monkeypatch.context() as patch:
-            patch.setattr(threading.Thread, "start", refuse)
-            wait_until(lambda: allowed(ROW))
-            assert not source._thread.is_alive()
-        with elsewhere():
-            AllowedOrigin.objects.all().delete()
-        wait_until(lambda: not allowed(ROW))
-        assert source._thread.is_alive()
-
-    def test_it_does_not_have_the_context_of_a_request(
-        self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """Python can be told to hand the context on to threads."""
-        tenant: contextvars.ContextVar[str] = contextvars.ContextVar("tenant")
-        seen = []
-        read_token = snapshot.read_token
-
-        class Inheriting(threading.Thread):
-            def __init__(self, **kwargs: Any) -> None:
-                super().__init__(**kwargs)
-                self.inherited = contextvars.copy_context()
-
-            def run(self) -> None:
-                self.inherited.run(super().run)
-
-        def noting(using: str) -> str:
-            seen.append(tenant.get("none"))
-            return read_token(using)
-
-        monkeypatch.setattr(threading, "Thread", Inheriting)
-        monkeypatch.setattr(snapshot, "read_token", noting)
-        tenant.set("of a request")
-        assert not allowed(ROW)
-        assert type(source._thread) is Inheriting
-        assert set(seen) == {"none"}
-
-
-class TestConnection:
-    def test_each_poll_has_its_own_and_closes_it(
-        self, source: Allowlist, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        used = []
-        read_token = snapshot.read_token
-
-        def noting(using: str) -> str:
-            used.append(snapshot.connections[using])
-            return read_token(using)
-
-        monkeypatch.setattr(snapshot, "read_token", noting)
-        assert not allowed(ROW)
-        wait_for_polls(source, 2)
-        source._poll()
-        assert len(set(map(id, used))) == len(used) > 3
-        assert used[-1].connection is None
-        assert connections["default"] not in used
-        assert AllowedOrigin.objects.count() == 0
+def _patient(patient: None) -> None:
+    pass
 
 
 def raise_error() -> None:
@@ -325,8 +151,8 @@ class TestEndOfTransaction:
         for _ in range(3):
             allowed(ROW)
         assert waits in (
-            [snapshot.THREAD_START_SECONDS, snapshot.GRACE_SECONDS],  # the thread slept
-            [snapshot.GRACE_SECONDS],
+            [refresher.THREAD_START_SECONDS, refresher.GRACE_SECONDS],  # the thread slept
+            [refresher.GRACE_SECONDS],
         )
 
     @pytest.mark.parametrize("end", [commit_behind_an_error, roll_back])
@@ -362,7 +188,7 @@ class TestWithoutThreads:
 
     @pytest.fixture(autouse=True)
     def _no_threads(self, seldom: None, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(snapshot, "THREAD_START_SECONDS", 0.01)
+        monkeypatch.setattr(refresher, "THREAD_START_SECONDS", 0.01)
         monkeypatch.setattr(threading.Thread, "start", lambda self: None)
 
     @pytest.mark.parametrize("write", [add, commit_behind_an_error])

@@ -22,10 +22,9 @@ from django.test import AsyncClient, Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from django_cors_policy import refusals
-from django_cors_policy.allowlist import refused
+from django_cors_policy.allowlist import recorder as recorder_module
 from django_cors_policy.allowlist.models import AllowedOrigin, Freshness, RefusedOrigin
-from django_cors_policy.allowlist.refused import (
+from django_cors_policy.allowlist.recorder import (
     FLUSH_SECONDS,
     LONGEST_RETRY_SECONDS,
     MAX_ROWS,
@@ -35,14 +34,14 @@ from django_cors_policy.allowlist.refused import (
     follow_settings,
     is_recording,
 )
+from django_cors_policy.hooks import Refusal, hooks
 from django_cors_policy.origins import MAX_ORIGIN_LENGTH
-from django_cors_policy.refusals import Refusal
 
 from .conftest import SETTINGS, wait_until
 
 pytestmark = pytest.mark.django_db
 
-ORIGIN = "https://refused.example"
+ORIGIN = "https://recorder_module.example"
 ON = {"REFRESH_SECONDS": 0, "RECORD_REFUSALS": True}
 
 
@@ -62,20 +61,20 @@ def recorder(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorde
     monkeypatch.setattr(threading.Thread, "start", start_others)
     settings.CORS_ALLOWLIST = ON
     assert is_recording()
-    refused.recorder.reset()
-    yield refused.recorder
-    refused.recorder.reset()
+    recorder_module.recorder.reset()
+    yield recorder_module.recorder
+    recorder_module.recorder.reset()
 
 
 @pytest.fixture
 def threaded(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
     """As in production, only faster."""
-    monkeypatch.setattr(refused, "FLUSH_SECONDS", 0.1)
+    monkeypatch.setattr(recorder_module, "FLUSH_SECONDS", 0.1)
     settings.CORS_ALLOWLIST = ON
-    refused.recorder.reset()
-    yield refused.recorder
-    thread = refused.recorder._thread
-    refused.recorder.reset()
+    recorder_module.recorder.reset()
+    yield recorder_module.recorder
+    thread = recorder_module.recorder._thread
+    recorder_module.recorder.reset()
     if thread is not None:
         thread.join(30)
 
@@ -121,12 +120,12 @@ def no_table() -> Iterator[None]:
 class TestSetting:
     def test_off_by_default(self, settings: Any) -> None:
         settings.CORS_ALLOWLIST = {}
-        assert refusals.audience.recorder is None
+        assert hooks.recorder is None
 
     def test_it_is_followed(self, settings: Any) -> None:
         with override_settings(CORS_ALLOWLIST=ON):
-            assert refusals.audience.recorder is refused.recorder
-        assert refusals.audience.recorder is None
+            assert hooks.recorder is recorder_module.recorder
+        assert hooks.recorder is None
         settings.CORS_ALLOWLIST = ON
         settings.DEBUG = True
         assert is_recording()
@@ -136,16 +135,16 @@ class TestSetting:
     def test_wrong_settings_turn_it_off(self, settings: Any) -> None:
         settings.CORS_ALLOWLIST = ON
         settings.CORS_ALLOWLIST = {"RECORD_REFUSALS": "yes"}
-        assert refusals.audience.recorder is None
+        assert hooks.recorder is None
 
     def test_somebody_elses_recorder_stays(
         self, settings: Any, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         other = Recorder()
-        monkeypatch.setattr(refusals.audience, "recorder", other)
+        monkeypatch.setattr(hooks, "recorder", other)
         settings.CORS_ALLOWLIST = {}
         follow_settings()
-        assert refusals.audience.recorder is other
+        assert hooks.recorder is other
         assert not is_recording()
 
 
@@ -375,15 +374,15 @@ class TestSeveralProcesses:
         other = Recorder()
         other.record(refusal())
         recorder.record(refusal())
-        read_keys = refused._read_keys
+        read_keys = recorder_module._read_keys
 
         def read_and_be_overtaken(rows: Any) -> Any:
             keys = read_keys(rows)
-            monkeypatch.setattr(refused, "_read_keys", read_keys)
+            monkeypatch.setattr(recorder_module, "_read_keys", read_keys)
             assert other.flush()
             return keys
 
-        monkeypatch.setattr(refused, "_read_keys", read_and_be_overtaken)
+        monkeypatch.setattr(recorder_module, "_read_keys", read_and_be_overtaken)
         assert recorder.flush()
         assert counts() == {ORIGIN: 2}
 
@@ -395,7 +394,7 @@ class TestSeveralProcesses:
             recorder.record(refusal())
             assert recorder.flush()
         recorder.record(refusal())
-        read_keys = refused._read_keys
+        read_keys = recorder_module._read_keys
 
         def delete_around(rows: Any) -> Any:
             if is_new:
@@ -404,10 +403,10 @@ class TestSeveralProcesses:
             RefusedOrigin.objects.all().delete()
             return keys
 
-        monkeypatch.setattr(refused, "_read_keys", delete_around)
+        monkeypatch.setattr(recorder_module, "_read_keys", delete_around)
         assert recorder.flush()
         assert counts() == {}
-        monkeypatch.setattr(refused, "_read_keys", read_keys)
+        monkeypatch.setattr(recorder_module, "_read_keys", read_keys)
         recorder.record(refusal())
         assert recorder.flush()
         assert counts() == {ORIGIN: 1}
@@ -475,14 +474,14 @@ class TestWhileItIsWritten:
         self, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
     ) -> Callable[[Callable[[], None]], None]:
         def flush_and(do: Callable[[], None]) -> None:
-            write = refused.write
+            write = recorder_module.write_tallies
 
             def write_and_do(batch: Any) -> None:
                 write(batch)
                 do()
 
             with monkeypatch.context() as patch:
-                patch.setattr(refused, "write", write_and_do)
+                patch.setattr(recorder_module, "write_tallies", write_and_do)
                 assert recorder.flush()
 
         return flush_and
@@ -537,14 +536,14 @@ class TestThread:
         self, threaded: Recorder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         used = []
-        write = refused.write
+        write = recorder_module.write_tallies
 
         def note(batch: Any) -> None:
             write(batch)
             used.append(connections["default"])
             assert used[0].connection is not None
 
-        monkeypatch.setattr(refused, "write", note)
+        monkeypatch.setattr(recorder_module, "write_tallies", note)
         threaded.record(refusal())
         wait_until(lambda: used != [] and used[0].connection is None)
         assert used[0] is not connections["default"]
@@ -566,7 +565,7 @@ class TestThread:
         self, threaded: Recorder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         pauses: list[float | None] = []
-        monkeypatch.setattr(refused, "FLUSH_SECONDS", FLUSH_SECONDS)
+        monkeypatch.setattr(recorder_module, "FLUSH_SECONDS", FLUSH_SECONDS)
         outcomes = iter([False] * 5 + [True, False])
         monkeypatch.setattr(threaded, "flush", lambda: next(outcomes))
 
@@ -620,13 +619,13 @@ class TestThread:
             time.sleep(0.01)
 
         caplog.set_level(logging.INFO, "django_cors_policy")
-        monkeypatch.setattr(refused, "write", lambda batch: None)
+        monkeypatch.setattr(recorder_module, "write_tallies", lambda batch: None)
         monkeypatch.setattr(connections, "close_all", close)
         monkeypatch.setattr(threaded._wake, "wait", wait)
         threaded.record(refusal())
         wait_until(lambda: len(closed) > 3)
         threaded.reset()
-        assert set(pauses) == {refused.FLUSH_SECONDS}
+        assert set(pauses) == {recorder_module.FLUSH_SECONDS}
         [message] = caplog.messages
         assert "InterfaceError('connection already closed')" in message
 
@@ -638,7 +637,7 @@ class TestThread:
             raise SystemExit
 
         with monkeypatch.context() as patch:
-            patch.setattr(refused, "write", leave)
+            patch.setattr(recorder_module, "write_tallies", leave)
             threaded.record(refusal())
             wait_until(lambda: threaded._thread is None)
         threaded.record(refusal())
@@ -661,7 +660,9 @@ class TestThread:
                 self.inherited.run(super().run)
 
         monkeypatch.setattr(threading, "Thread", Inheriting)
-        monkeypatch.setattr(refused, "write", lambda batch: seen.append(tenant.get("none")))
+        monkeypatch.setattr(
+            recorder_module, "write_tallies", lambda batch: seen.append(tenant.get("none"))
+        )
         tenant.set("of a request")
         threaded.record(refusal())
         wait_until(lambda: bool(seen))
@@ -696,10 +697,10 @@ import django
 
 django.setup()
 
-from django_cors_policy.allowlist.refused import recorder
-from django_cors_policy.refusals import Refusal, audience
+from django_cors_policy.allowlist.recorder import recorder
+from django_cors_policy.hooks import Refusal, hooks
 
-assert audience.recorder is recorder
+assert hooks.recorder is recorder
 assert recorder._thread is None and threading.active_count() == 1
 recorder.flush = lambda: True
 recorder.record(Refusal("https://a.example", "default", "/", "GET"))
@@ -762,8 +763,8 @@ class TestRequests:
     def test_off(self, settings: Any) -> None:
         settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
         Client().get("/hello/", headers={"origin": ORIGIN})
-        assert not refused.recorder._waiting
-        assert refused.recorder._thread is None
+        assert not recorder_module.recorder._waiting
+        assert recorder_module.recorder._thread is None
 
     def test_no_query_on_the_way(self, recorder: Recorder, settings: Any) -> None:
         def queries() -> int:

@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
-from django_cors_policy.allowlist import states
+from django_cors_policy.allowlist import view_credentials
 from django_cors_policy.allowlist.models import AllowedOrigin
+from django_cors_policy.allowlist.view_credentials import views_that_add_credentials
 from django_cors_policy.decorators import cors_policy, same_origin_only
 
 from .admin.pages import (
@@ -188,7 +189,7 @@ def test_what_is_said_is_what_requests_get(rows: list[AllowedOrigin]) -> None:
                 in Client().get(f"/{route}", headers={"origin": row.origin})
             }
     said = {
-        row.origin: {name.rpartition(".")[2] for name in states.views_that_add_credentials(row)}
+        row.origin: {name.rpartition(".")[2] for name in views_that_add_credentials(row)}
         for row in rows
         if "*" not in row.origin
     }
@@ -263,9 +264,9 @@ def test_the_command_names_the_views(
 
 def test_the_urlconf_is_walked_once(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     walks = []
-    declarations = states.declarations
-    monkeypatch.setattr(states, "declarations", lambda: walks.append(1) or declarations())
-    states._credentials_added_in.cache_clear()
+    declarations = view_credentials.declarations
+    monkeypatch.setattr(view_credentials, "declarations", lambda: walks.append(1) or declarations())
+    view_credentials._credentials_added_in.cache_clear()
     for number in range(30):
         add(f"https://a{number}.example")
     for _ in range(3):
@@ -276,7 +277,7 @@ def test_the_urlconf_is_walked_once(admin_client: Client, monkeypatch: pytest.Mo
 def test_where_settings_are_wrong_or_name_no_urls(settings: Any) -> None:
     row = add()
     del settings.ROOT_URLCONF
-    assert states.describe_credentials(row) == "no"
+    assert view_credentials.describe_credentials(row) == "no"
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGIN": []}}
-    assert states.describe_credentials(row) == "-"
-    assert states.views_that_add_credentials(row) == []
+    assert view_credentials.describe_credentials(row) == "-"
+    assert view_credentials.views_that_add_credentials(row) == []

@@ -8,7 +8,6 @@ table and what is written at a time stay as small as they are.
 from __future__ import annotations
 
 import contextlib
-import contextvars
 import datetime
 import heapq
 import logging
@@ -26,11 +25,12 @@ from django.db import connections, models, transaction
 from django.dispatch import receiver
 from django.utils import timezone
 
-from django_cors_policy import fetch, refusals
+from django_cors_policy import fetch
 from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.hooks import Refusal, hooks
 from django_cors_policy.origins import split_origin
-from django_cors_policy.refusals import Refusal
 
+from .background import TroubleLog, make_thread
 from .conf import SETTING, allowlist_settings
 from .database import writing_database
 from .models import MAX_ALIAS_LENGTH, MAX_METHOD_LENGTH, MAX_PATH_LENGTH, RefusedOrigin
@@ -51,8 +51,8 @@ LONGEST_RETRY_SECONDS = 60
 _READABLE = "/:@!$&'()*+,;=~"
 
 # Policy, origin, and whether it was a rehearsal.
-Key = tuple[str, str, bool]
-_Rows = models.QuerySet[RefusedOrigin]
+TallyKey = tuple[str, str, bool]
+_RefusedRows = models.QuerySet[RefusedOrigin]
 
 
 class Tally(NamedTuple):
@@ -66,7 +66,7 @@ class Tally(NamedTuple):
 
 
 class Recorder:
-    """The recorder that ``refusals`` tells: one for each process.
+    """The recorder that ``hooks`` holds: one for each process.
 
     Its thread starts with the first refusal, never before: a server may fork until then. Whoever
     forks later counts from nothing, for the parent writes what was counted before.
@@ -79,12 +79,10 @@ class Recorder:
     def _start_over(self) -> None:
         # Held for a moment, never while the database is asked.
         self._lock = threading.Lock()
-        self._waiting: OrderedDict[Key, Tally] = OrderedDict()
+        self._waiting: OrderedDict[TallyKey, Tally] = OrderedDict()
         self._left_out = 0
         self._is_leaving_out = False
-        self._failure = ""
-        # The name of what a driver raised last on closing a connection.
-        self._failure_to_close = ""
+        self._trouble = TroubleLog()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._start_after = 0.0
@@ -119,13 +117,7 @@ class Recorder:
         with self._lock:
             if self._thread is not None:
                 return
-            self._thread = threading.Thread(
-                # Not in the context of the request that happens to start it: a tenant's, say.
-                target=contextvars.Context().run,
-                args=(self._run,),
-                name="django_cors_policy.allowlist.refused",
-                daemon=True,
-            )
+            self._thread = make_thread(self._run, "django_cors_policy.allowlist.refused")
             try:
                 self._thread.start()
             except RuntimeError:  # no more threads, for now
@@ -138,7 +130,9 @@ class Recorder:
         try:
             while self._thread is me:
                 has_worked = self.flush()
-                self._close_connections()
+                # What was written counts, even if this fails.
+                with self._trouble.warn_instead("The recorder of refused origins could not close"):
+                    connections.close_all()  # none stays open while nothing happens
                 pause = FLUSH_SECONDS if has_worked else min(2 * pause, LONGEST_RETRY_SECONDS)
                 wake.wait(pause)
         finally:
@@ -146,15 +140,6 @@ class Recorder:
             with self._lock:
                 if self._thread is me:
                     self._thread = None
-
-    def _close_connections(self) -> None:
-        """None stays open while nothing happens. What was written counts, even if this fails."""
-        try:
-            connections.close_all()
-        except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
-            if type(error).__name__ != self._failure_to_close:
-                self._failure_to_close = type(error).__name__
-                logger.warning("The recorder of refused origins could not close: %r", error)
 
     def flush(self) -> bool:
         """Write what was counted, or the most of it. Returns whether that worked."""
@@ -166,17 +151,19 @@ class Recorder:
         if not batch:
             return True
         try:
-            write(batch)
+            write_tallies(batch)
         except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
-            self._note_failure(error)
+            self._trouble.note_failure(
+                error, "Refused origins cannot be written, so they wait in memory"
+            )
             return False
-        self._note_success()
+        self._trouble.note_success("Refused origins can be written again.")
         with self._lock:
             for key, written in batch.items():
                 self._subtract(key, written)
         return True
 
-    def _subtract(self, key: Key, written: Tally) -> None:
+    def _subtract(self, key: TallyKey, written: Tally) -> None:
         tally = self._waiting.get(key)
         # It may have given way since, and have come back.
         if tally is None or tally.first_seen != written.first_seen:
@@ -195,23 +182,8 @@ class Recorder:
             )
         self._is_leaving_out = count > 0
 
-    def _note_failure(self, error: Exception) -> None:
-        if type(error).__name__ == self._failure:
-            return
-        self._failure = type(error).__name__
-        logger.error(
-            "Refused origins cannot be written, so they wait in memory: %s: %s",
-            self._failure,
-            error,
-        )
 
-    def _note_success(self) -> None:
-        if self._failure:
-            self._failure = ""
-            logger.info("Refused origins can be written again.")
-
-
-def write(batch: Mapping[Key, Tally]) -> None:
+def write_tallies(batch: Mapping[TallyKey, Tally]) -> None:
     """Add what was counted to the rows, making those that are missing.
 
     Other processes write as well, to the same rows. What one of them adds in between is not lost.
@@ -231,13 +203,13 @@ def write(batch: Mapping[Key, Tally]) -> None:
     _add(rows, {pk: batch[key] for key, pk in keys.items() if key in batch})
 
 
-def _read_keys(rows: _Rows) -> dict[Key, int]:
+def _read_keys(rows: _RefusedRows) -> dict[TallyKey, int]:
     """The primary key of each row, the least recently seen first."""
     values = rows.order_by("last_seen", "pk").values_list("policy", "origin", "is_rehearsal", "pk")
     return {(policy, origin, is_rehearsal): pk for policy, origin, is_rehearsal, pk in values}
 
 
-def _make_row(key: Key, tally: Tally) -> RefusedOrigin:
+def _make_row(key: TallyKey, tally: Tally) -> RefusedOrigin:
     policy, origin, is_rehearsal = key
     return RefusedOrigin(
         policy=policy,
@@ -263,7 +235,7 @@ def _as_moment(seconds: float) -> datetime.datetime:
     return moment if settings.USE_TZ else timezone.make_naive(moment)
 
 
-def _add(rows: _Rows, tallies: Mapping[int, Tally]) -> None:
+def _add(rows: _RefusedRows, tallies: Mapping[int, Tally]) -> None:
     changed = [
         RefusedOrigin(pk=pk, count=models.F("count") + tally.times, **_last_request(tally))
         for pk, tally in tallies.items()
@@ -273,13 +245,13 @@ def _add(rows: _Rows, tallies: Mapping[int, Tally]) -> None:
             rows.bulk_update(changed, ["count", "path", "method", "last_seen"])
 
 
-def _delete(rows: _Rows, pks: Collection[int]) -> None:
+def _delete(rows: _RefusedRows, pks: Collection[int]) -> None:
     with _locked(rows, pks):
         rows.filter(pk__in=pks).delete()
 
 
 @contextlib.contextmanager
-def _locked(rows: _Rows, pks: Collection[int]) -> Iterator[None]:
+def _locked(rows: _RefusedRows, pks: Collection[int]) -> Iterator[None]:
     """A transaction that has these rows to itself.
 
     They are locked in the order of their keys, by everybody: no two wait for each other.
@@ -296,7 +268,7 @@ recorder = Recorder()
 
 def is_recording() -> bool:
     """Whether refusals are counted."""
-    return refusals.audience.recorder is recorder
+    return hooks.recorder is recorder
 
 
 def follow_settings() -> None:
@@ -306,9 +278,9 @@ def follow_settings() -> None:
     except PolicyErrors:
         wanted = False  # the system checks tell
     if wanted:
-        refusals.plug_in(recorder)
+        hooks.recorder = recorder
     elif is_recording():
-        refusals.plug_in(None)
+        hooks.recorder = None
 
 
 @receiver(setting_changed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import itertools
 import logging
 import random
@@ -17,11 +16,11 @@ from django.test import AsyncClient, Client
 from django.urls import path
 from django.views import View
 
-from django_cors_policy import notes, refusals
+from django_cors_policy import refusal_log
+from django_cors_policy.conf import policy_book
 from django_cors_policy.decorators import cors_policy
-from django_cors_policy.notes import LONGEST, MOST_LOGGED
-from django_cors_policy.reasons import why_refused
-from django_cors_policy.refusals import Refusal
+from django_cors_policy.hooks import Refusal, hooks
+from django_cors_policy.refusal_log import LONGEST, MOST_LOGGED, why_refused
 
 from . import wire
 from .ids import stable
@@ -50,9 +49,9 @@ class Listener:
 @pytest.fixture
 def listener() -> Iterator[Listener]:
     listener = Listener()
-    refusals.plug_in(listener)
+    hooks.recorder = listener
     yield listener
-    refusals.plug_in(None)
+    hooks.recorder = None
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -264,7 +263,7 @@ def test_a_flood_of_origins(
     send: Send, logged: Logged, listener: Listener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert MOST_LOGGED == 1000
-    monkeypatch.setattr(notes, "MOST_LOGGED", 100)
+    monkeypatch.setattr(refusal_log, "MOST_LOGGED", 100)
     for _ in range(150):
         send("GET", f"https://{random.getrandbits(96):x}.test")
     said = logged()
@@ -272,11 +271,11 @@ def test_a_flood_of_origins(
     assert said[-1] == "CORS: no more refusals are logged for now; there are too many."
     assert len(listener.heard) == 150
     # Nobody can have the server compare for nothing.
-    assert notes._why_refused.cache_info().misses == 100
+    assert len(policy_book().why_refused) == 100
     send("GET", f"{APP}:1")
     assert logged() == []
     # It begins again, with what has been said.
-    monkeypatch.setattr(notes, "LOGGED_ANEW_SECONDS", 0)
+    monkeypatch.setattr(refusal_log, "LOGGED_ANEW_SECONDS", 0)
     send("GET", f"{APP}:1")
     send("GET", f"{APP}:1")
     assert len(logged()) == 2
@@ -288,12 +287,11 @@ def test_what_is_kept_of_long_requests_is_short(
     """A stranger chooses the length of path, origin and method."""
     told: list[int] = []
 
-    @functools.lru_cache
     def why(policy: Any, origin: str) -> str:
         told.append(len(origin))
         return why_refused(policy, origin)
 
-    monkeypatch.setattr(notes, "_why_refused", why)
+    monkeypatch.setattr(refusal_log, "why_refused", why)
     settings.CORS_POLICIES = {
         "default": {"ALLOW_ORIGINS": [APP], "REPORT_ONLY": {"ALLOW_METHODS": ["GET"]}}
     }
@@ -301,9 +299,9 @@ def test_what_is_kept_of_long_requests_is_short(
         long = f"{number}{'x' * 50_000}"
         send("GET", f"https://{long}.test", f"/hello/{long}")
         preflight(send, APP, long, path=f"/{long}")
-    assert len(logged()) == len(notes._logged) == 40
+    assert len(logged()) == len(policy_book().logged) == 40
     assert max(told) == LONGEST
-    assert sum(sys.getsizeof(part) for key in notes._logged for part in key) < 40 * 3 * 1_000
+    assert sum(sys.getsizeof(part) for key in policy_book().logged for part in key) < 40 * 3 * 1_000
 
 
 def test_the_same_stranger_again_and_again(send: Send, logged: Logged) -> None:
@@ -313,7 +311,7 @@ def test_the_same_stranger_again_and_again(send: Send, logged: Logged) -> None:
     for number in range(50):
         send("GET", "x" * 500 + str(number))
     assert len(logged()) == 2
-    assert notes._why_refused.cache_info().misses == 2
+    assert len(policy_book().why_refused) == 2
 
 
 @pytest.mark.parametrize("is_debug", [False, True])
@@ -718,7 +716,7 @@ def decorated(settings: Any) -> None:
             "/partner/",
             APP,
             "is refused: nothing in @cors_policy(allow_origins=['https://stranger.example']) on "
-            "tests.test_notes.partner: allow_origins comes near it. ",
+            "tests.test_refusal_log.partner: allow_origins comes near it. ",
         ),
         ("/cached/", APP, None),
         (
@@ -731,7 +729,7 @@ def decorated(settings: Any) -> None:
             "/rehearsed/",
             APP,
             "would be refused: nothing in @cors_policy(report_only={'ALLOW_ORIGINS': "
-            "['https://stranger.example']}) on tests.test_notes.rehearsed: "
+            "['https://stranger.example']}) on tests.test_refusal_log.rehearsed: "
             "report_only['ALLOW_ORIGINS'] comes near it. ",
         ),
     ],
