@@ -17,16 +17,15 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.utils.module_loading import import_string
 
-from . import fetch, patterns, sources
+from . import fetch, sources
 from .conf import DEFAULT_ALIAS, SETTING, PolicyBook, policy_book
 from .decorators import DecoratorPlace, Mark, all_marks
 from .exceptions import PolicyError, PolicyErrors, short_repr
 from .inspection import Bypass, Route
 from .middleware import CorsPolicyMiddleware
-from .origins import Entry, OriginPattern
+from .origins import Entry, OriginPattern, is_loopback, regexes, registrable_domain
 from .policy import Place, Policy
 from .resolution import declarations, derive_policy, inspected_routes, rule_view
-from .sites import is_loopback, registrable_domain
 
 MIDDLEWARE = f"{CorsPolicyMiddleware.__module__}.{CorsPolicyMiddleware.__qualname__}"
 COMMON_MIDDLEWARE = "django.middleware.common.CommonMiddleware"
@@ -502,7 +501,7 @@ def _pattern_problems(place: Place, policy: Policy) -> Iterator[Warning]:
         if not isinstance(entry, re.Pattern):
             continue
         where = place.locate("ALLOW_ORIGINS", index)
-        if why_untried := patterns.why_untried(entry):
+        if why_untried := regexes.why_untried(entry):
             yield _warning(
                 11,
                 where,
@@ -510,10 +509,10 @@ def _pattern_problems(place: Place, policy: Policy) -> Iterator[Warning]:
                 "Origins are lower-case, with neither path nor trailing slash. If the pattern is "
                 "right, silence this check; a list of origins or a wildcard is easier to trust.",
             )
-        if patterns.is_slow(entry):
+        if regexes.is_slow(entry):
             instead = "a wildcard such as 'https://*.example.com'"
             yield _slow_pattern(where, entry, "origins", instead)
-        elif found := patterns.neighbour(entry):
+        elif found := regexes.lookalike(entry):
             meant, other, why = found
             yield _warning(
                 7,
@@ -523,7 +522,7 @@ def _pattern_problems(place: Place, policy: Policy) -> Iterator[Warning]:
                 "wildcard such as 'https://*.example.com', which does both.",
             )
     for index, path in enumerate(policy.paths or ()):
-        is_slow = isinstance(path, re.Pattern) and patterns.is_slow_on_paths(path)
+        is_slow = isinstance(path, re.Pattern) and regexes.is_slow_on_paths(path)
         where = place.locate("PATHS", index)
         if is_slow is None:
             yield _warning(
@@ -542,7 +541,7 @@ def _slow_pattern(where: str, pattern: re.Pattern[str], subjects: str, instead: 
     return _warning(
         13,
         where,
-        f"{short_repr(pattern)} takes more than {patterns.SLOW_STEPS:,} steps for some {subjects} "
+        f"{short_repr(pattern)} takes more than {regexes.SLOW_STEPS:,} steps for some {subjects} "
         "that it does not match.",
         f"A stranger can send such {subjects} all day. Leave no two repetitions that can match "
         f"the same characters, next to or inside of each other; or write {instead}.",
@@ -620,5 +619,5 @@ def _cross_site_origin(policy: Policy) -> str | None:
 
 def _origins_of(entry: Entry) -> tuple[OriginPattern, ...]:
     if isinstance(entry, re.Pattern):
-        return patterns.samples(entry)
+        return regexes.samples(entry)
     return (entry,) if isinstance(entry, OriginPattern) else ()

@@ -17,10 +17,17 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from . import fetch, patterns
+from . import fetch
 from .exceptions import PolicyError, PolicyErrors
-from .origins import Entry, OriginMatcher, OriginPattern, parse_origin, split_origin
-from .sites import covers_public_suffix
+from .origins import (
+    Entry,
+    OriginMatcher,
+    OriginPattern,
+    covers_public_suffix,
+    parse_origin,
+    regexes,
+    split_origin,
+)
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
@@ -340,7 +347,7 @@ def credential_problems(
     insecure: str | None
     if isinstance(entry, re.Pattern):
         value = entry
-        why_untried = patterns.why_untried(entry)
+        why_untried = regexes.why_untried(entry)
         if UNTRIED_PATTERN not in risks and why_untried:
             yield PolicyError(
                 value,
@@ -350,7 +357,7 @@ def credential_problems(
                 id="E022",
             )
             return
-        if patterns.matches_strangers(entry):
+        if regexes.matches_strangers(entry):
             yield PolicyError(
                 value,
                 "matches any origin and credentials are allowed: any site could act as your users",
@@ -358,8 +365,8 @@ def credential_problems(
                 id="E017",
             )
             return
-        insecure = patterns.insecure_sample(entry)
-        others = patterns.open_name(entry)
+        insecure = regexes.insecure_sample(entry)
+        others = regexes.registrable_by_anyone(entry)
         covers = "matches {!r} and {!r}, names that anyone can register,".format(*others or "  ")
         better = "a pattern that begins with 'https://'"
         yours = "a pattern that spells out a name of yours"

@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import translation
 
 from django_cors_policy.browser import Call, check_preflight, check_response, readable_headers
-from django_cors_policy.sites import is_loopback, registrable_domain
+from django_cors_policy.origins import is_loopback, registrable_domain
 
 CSRF_TOKEN = "a" * 32
 

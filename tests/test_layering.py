@@ -17,13 +17,9 @@ PACKAGE = Path(django_cors_policy.__file__).parent
 
 ORDER = [
     "fetch",
-    "browser",
     "exceptions",
-    "sites",
+    "browser",
     "origins",
-    "regex_tree",
-    "backtracking",
-    "patterns",
     "policy",
     "protocol",
     "sources",
@@ -171,7 +167,7 @@ def test_no_request_reads_the_public_suffix_list() -> None:
         import django
         django.setup()
         from django.test import Client
-        from django_cors_policy.sites import _public_suffixes
+        from django_cors_policy.origins.sites import _public_suffixes
 
         client = Client()
         for origin in ("https://app.example.com", "https://a.example.com", "https://other.example"):

@@ -22,15 +22,15 @@ from django_cors_policy.exceptions import PolicyError, PolicyErrors
 from django_cors_policy.fetch import NULL
 from django_cors_policy.origins import (
     ANY_PORT,
+    MOST_COMPARED,
     OriginMatcher,
     OriginPattern,
     parse_origin,
+    registrable_domain,
     split_origin,
 )
 from django_cors_policy.policy import Place, Policy, did_you_mean
-from django_cors_policy.reasons import MOST_COMPARED
 from django_cors_policy.resolution import declarations, derive_policy
-from django_cors_policy.sites import registrable_domain
 from django_cors_policy.sources import Row
 
 from .database import allowlist_database

@@ -11,9 +11,8 @@ from django_cors_policy.browser import Call
 from django_cors_policy.conf import DEFAULT_ALIAS, SETTING, Ruling, policy_book
 from django_cors_policy.decorators import SAME_ORIGIN
 from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.origins import Entry
+from django_cors_policy.origins import Entry, is_loopback, nearest_entry
 from django_cors_policy.policy import DEFAULTS, Place, Policy, parse_entry
-from django_cors_policy.sites import is_loopback
 from django_cors_policy.sources import Row
 
 from .findings import Finding, Fix
@@ -272,7 +271,7 @@ def _why_refused(ruling: Ruling, rows: Sequence[Row], step: Step) -> tuple[str, 
             return why, None
     if near is None:
         entries = [(row, entry) for row in rows if (entry := _read(row.entry)) is not None]
-        found = reasons.compare([entry for _, entry in entries], origin)
+        found = nearest_entry([entry for _, entry in entries], origin)
         if found is not None:
             index, difference = found
             row, _ = entries[index]

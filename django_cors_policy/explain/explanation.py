@@ -12,12 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from django_cors_policy import browser, fetch, reasons
+from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.inspection import name_of
-from django_cors_policy.origins import split_origin
+from django_cors_policy.origins import guess_origin, spell_entry, split_origin
 
 from .causes import find_cause, find_cause_in_script
 from .findings import Finding
@@ -126,7 +126,7 @@ def explain(
 def _read_origin(text: str) -> str:
     if text == fetch.NULL or split_origin(text) is not None:
         return text
-    suggestion = reasons.suggest(text)
+    suggestion = guess_origin(text)
     if suggestion is None or "*" in suggestion:
         hint = "Write what location.origin shows in the browser's console."
         raise PolicyError(text, "is no origin", hint, id="")
@@ -227,7 +227,7 @@ def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
     entry = policy.matcher.match(origin)
     if entry is not None:
         index = list(map(str, policy.origins)).index(str(entry))
-        return f"{owner.locate('ALLOW_ORIGINS', index)}: {reasons.spell(entry)!r}", None
+        return f"{owner.locate('ALLOW_ORIGINS', index)}: {spell_entry(entry)!r}", None
     for row in rows_for(policy, origin):
         if row.allows and row.is_live:
             return f"row {row.key} of the allowlist: {row.entry!r}", row.key

@@ -34,13 +34,13 @@ from django.urls import (
 from django.utils import translation
 from django.utils.module_loading import import_string
 
-from django_cors_policy import browser, checks, fetch, reasons
+from django_cors_policy import browser, checks, fetch
 from django_cors_policy.browser import Call, Failure
 from django_cors_policy.conf import Ruling, policy_book
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.inspection import ViewInspection
 from django_cors_policy.middleware import wrap
-from django_cors_policy.origins import DEFAULT_PORTS, split_origin
+from django_cors_policy.origins import DEFAULT_PORTS, guess_origin, split_origin
 from django_cors_policy.refusals import Audience
 from django_cors_policy.resolution import language_of, rule_actual, rule_preflight
 
@@ -141,7 +141,7 @@ def read_target(url: str, page: str) -> Target:
         scheme = "http" if is_http else "https"
         return Target(scheme, _own_host(), "", path, query, is_guessed=True)
     # As browsers write it: without the default port, in ASCII.
-    origin = reasons.suggest(f"{parts.scheme}://{parts.netloc}") or ""
+    origin = guess_origin(f"{parts.scheme}://{parts.netloc}") or ""
     pieces = split_origin(origin)
     if parts.scheme not in DEFAULT_PORTS or pieces is None:
         raise PolicyError(url, "is no URL of a server", hint, id="")

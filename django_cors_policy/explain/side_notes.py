@@ -12,8 +12,7 @@ from django.utils.http import is_same_domain
 from django_cors_policy import browser, checks, fetch
 from django_cors_policy.browser import Call
 from django_cors_policy.inspection import name_of
-from django_cors_policy.origins import split_origin
-from django_cors_policy.sites import is_loopback, registrable_domain
+from django_cors_policy.origins import is_loopback, registrable_domain, split_origin
 from django_cors_policy.sources import UnreadableRows
 
 from .causes import find_method_case, find_missing_slash, find_redirect

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from django_cors_policy import regex_tree
-from django_cors_policy.regex_tree import (
+from django_cors_policy.origins import regex_tree
+from django_cors_policy.origins.regex_tree import (
     ALPHABET,
     NOTHING,
     Assertion,

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cors_policy import backtracking
-from django_cors_policy.backtracking import Automaton, BudgetSpentError, Texts
-from django_cors_policy.regex_tree import read
+from django_cors_policy.origins import backtracking
+from django_cors_policy.origins.backtracking import Automaton, BudgetSpentError, Texts
+from django_cors_policy.origins.regex_tree import read
 
 ALPHABET = string.ascii_lowercase + "-./"
 
@@ -183,7 +183,7 @@ def test_the_budget(pattern: str) -> None:
 def test_the_answer_is_the_same_in_every_process() -> None:
     """Python orders sets of characters differently in each: nothing may depend on it."""
     program = (
-        "from tests.test_backtracking import *\n"
+        "from tests.origins.test_backtracking import *\n"
         "for pattern in ('.*.*.*-a-b', '[a-z]*[a-z.]*[a-z.]*x', '.*foo.*bar.*x', '(?:a|b|ab)*x'):\n"
         "    print(automaton(pattern).costly_text(texts(200), 400_000))\n"
     )

@@ -16,16 +16,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from django_cors_policy.exceptions import PolicyError
+
 from .backtracking import Automaton, BudgetSpentError, Texts
-from .exceptions import PolicyError
-from .origins import (
+from .parser import parse_origin
+from .pattern import (
     MAX_HOST_LENGTH,
     MAX_LABEL_LENGTH,
     MAX_LABELS,
     MAX_ORIGIN_LENGTH,
     MAX_SCHEME_LENGTH,
     OriginPattern,
-    parse_origin,
     split_origin,
 )
 from .regex_tree import (
@@ -89,7 +90,7 @@ def matches_strangers(pattern: re.Pattern[str]) -> bool:
     )
 
 
-def open_name(pattern: re.Pattern[str]) -> tuple[str, str] | None:
+def registrable_by_anyone(pattern: re.Pattern[str]) -> tuple[str, str] | None:
     """Two origins that ``pattern`` matches, under names that two people could have registered.
 
     Any name below ``github.io`` is such a case, or any that begins with ``shop-``. A pattern that
@@ -139,14 +140,14 @@ def is_slow_on_paths(pattern: re.Pattern[str]) -> bool | None:
     return _has_slow_text(pattern, _path_texts(pattern.pattern))
 
 
-def neighbour(pattern: re.Pattern[str]) -> tuple[str, str, str] | None:
+def lookalike(pattern: re.Pattern[str]) -> tuple[str, str, str] | None:
     """An origin of somebody else's that ``pattern`` matches beside its own.
 
     Returns the origin meant, the origin that matches too, and why: "a dot is not escaped".
     """
     for origin in samples(pattern):
         owner = registrable_domain(origin.host)
-        for host, why in _neighbours(origin.host, owner):
+        for host, why in _lookalike_hosts(origin.host, owner):
             if re.search(r"(^|\.)(?!xn--)[a-z-]*[0-9][a-z0-9-]*$", host):
                 continue  # no top-level name has a digit in it
             other = str(replace(origin, host=host))
@@ -182,7 +183,7 @@ def _changed_names(name: str) -> Iterator[str]:
                     yield f"{name[:index]}{other}{name[index + 1 :]}"
 
 
-def _neighbours(host: str, owner: str) -> Iterator[tuple[str, str]]:
+def _lookalike_hosts(host: str, owner: str) -> Iterator[tuple[str, str]]:
     for index, character in enumerate(host):
         if character == ".":
             yield f"{host[:index]}x{host[index + 1 :]}", "a dot is not escaped"
