@@ -42,7 +42,7 @@ def fetch_from(
 ) -> Fetched:
     """What the page on ``origin`` gets for its call; it has a session and a CSRF cookie."""
     fetched = Fetched()
-    call = Call.of(origin, method, headers, content_type, credentials=credentials)
+    call = Call(origin, method, tuple(headers), content_type, credentials=credentials)
     is_mixed = origin.startswith("https:") and url.startswith("http:")
     if is_mixed and not is_loopback(str(urlsplit(url).hostname)):
         return fetched

@@ -136,7 +136,7 @@ def _read_origin(text: str) -> str:
 def _read_call(
     page: str, method: str, headers: Iterable[str], content_type: str, *, credentials: bool
 ) -> Call:
-    call = Call.of(page, method, headers, content_type, credentials=credentials)
+    call = Call(page, method, tuple(headers), content_type, credentials=credentials)
     for name in (call.method, *call.headers):
         if not fetch.is_token(name):
             raise PolicyError(name, "is no method or header name", "Write one word.", id="")

@@ -62,27 +62,16 @@ class OriginMatcher:
             yield origin
         if self.is_exact or (parts := split_origin(origin)) is None:
             return
-        yield from self._matching_wildcards(*parts)
+        scheme, host, port = parts
+        # From the right, and no more than any wildcard has: a host of a hundred labels costs as
+        # little as one of three.
+        labels = host.rsplit(".", self._depth)
+        suffixes = ("." + ".".join(labels[index:]) for index in range(1, len(labels)))
+        for name in (host, *suffixes):
+            ports = self._wildcards.get(name, {})
+            for key in ((scheme, port), (scheme, ANY_PORT)):
+                if key in ports:
+                    yield ports[key]
         for pattern in self._patterns:
             if pattern.fullmatch(origin):
                 yield pattern
-
-    def _matching_wildcards(self, scheme: str, host: str, port: str) -> list[OriginPattern]:
-        found: list[OriginPattern] = []
-        # From the right, so that a host of a hundred labels costs no more than one of three.
-        dot = len(host)
-        for _ in range(self._depth):
-            dot = host.rfind(".", 0, dot)
-            if dot == -1:
-                break
-            self._collect(found, host[dot:], scheme, port)
-        self._collect(found, host, scheme, port)
-        found.reverse()
-        return found
-
-    def _collect(self, found: list[OriginPattern], host: str, scheme: str, port: str) -> None:
-        ports = self._wildcards.get(host)
-        if ports is not None:
-            for key in ((scheme, ANY_PORT), (scheme, port)):
-                if key in ports:
-                    found.append(ports[key])

@@ -28,7 +28,7 @@ from .pattern import (
     MAX_SCHEME_LENGTH,
     OriginPattern,
 )
-from .sites import is_loopback
+from .sites import ip_address, is_loopback
 
 # What people write or paste may be longer, such as a URL. A longer one still is not read.
 MAX_TEXT_LENGTH = 8192
@@ -125,21 +125,21 @@ def _split(text: str) -> tuple[str, str]:
 
 def _refuse_several(text: str) -> None:
     pieces = [piece for piece in _SEPARATORS.split(text) if piece]
-    advice = "a list has one string for each"
     if len(pieces) == 1 and re.match(r"[^:/]+://[^/?#]*://", text):
         # "https://a" "https://b": Python joins neighbouring strings when the comma is missing.
         pieces = [piece for piece in re.split(r"(?<=.)(?=https?://)", text) if piece]
         advice = "a comma is missing between two strings"
-    elif not (
+    elif len(pieces) > 1 and (
         re.search(r"[,;]", text) or text.count("://") > 1 or all("." in piece for piece in pieces)
     ):
-        advice = ""  # "https://my app.example.com"
-    if advice and (len(pieces) > 1 or "comma" in advice):
-        repaired = [origin for piece in pieces if (origin := guess_origin(piece))]
-        hint = f"Write {', '.join(map(repr, repaired))}." if repaired else "Write them one by one."
-        raise _Objection(f"holds several origins; {advice}", hint)
-    if "".join(pieces) != text or not text.isprintable():
+        advice = "a list has one string for each"
+    elif "".join(pieces) != text or not text.isprintable():  # "https://my app.example.com"
         raise _Objection("has white space, commas or invisible characters in it")
+    else:
+        return
+    repaired = [origin for piece in pieces if (origin := guess_origin(piece))]
+    hint = f"Write {', '.join(map(repr, repaired))}." if repaired else "Write them one by one."
+    raise _Objection(f"holds several origins; {advice}", hint)
 
 
 def _compile_hint(text: str) -> str:
@@ -187,20 +187,17 @@ def _check_scheme(scheme: str) -> None:
 
 def _split_port(authority: str) -> tuple[str, str]:
     if authority.startswith("["):
-        host, bracket, rest = authority.partition("]")
-        if not bracket or (rest and not rest.startswith(":")):
+        address, bracket, rest = authority.partition("]")
+        if not bracket or rest[:1] not in ("", ":"):
             raise _Objection("has brackets that do not hold an IPv6 address")
-        return host + bracket, _port_after(rest)
-    if authority.count(":") > 1:
+        host = address + bracket
+    elif authority.count(":") > 1:
         raise _Objection("has more than one colon; an IPv6 address goes into brackets")
-    host, colon, port = authority.partition(":")
-    return host, _port_after(colon + port)
-
-
-def _port_after(text: str) -> str:
-    if text == ":":
+    else:
+        host = authority.partition(":")[0]
+    if authority == f"{host}:":
         raise _Objection("has a colon and no port")
-    return text[1:]
+    return host, authority[len(host) + 1 :]
 
 
 def _check_port(scheme: str, port: str) -> None:
@@ -324,7 +321,7 @@ def guess_origin(text: str) -> str | None:
         if authority.count(":") > 1 and not authority.startswith("["):
             # "::1:3000" is an address as well, but hardly the one that was meant.
             address, colon, port = authority.rpartition(":")
-            if len(port) < 4 or not _is_ipv6(address):
+            if len(port) < 4 or ip_address(address) is None:
                 address, colon, port = authority, "", ""
             authority = f"[{ipaddress.IPv6Address(address).compressed}]{colon}{port}"
         host, port = _split_port(authority.removesuffix(":"))
@@ -336,14 +333,6 @@ def guess_origin(text: str) -> str | None:
         return str(_parse(f"{scheme}://{host}{port}"))
     except (_Objection, ValueError):
         return None
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _repair_host(host: str) -> str:
