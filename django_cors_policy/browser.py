@@ -37,10 +37,10 @@ SAFELISTED_RESPONSE_HEADERS = (
 
 @dataclass(frozen=True)
 class Call:
-    """A call as a script makes it.
+    """A call as a script makes it, written as a script may write it.
 
-    ``method`` is normalised, ``headers`` are the names that the script sets, in lower case and
-    sorted; ``credentials``: whether it asks with ``credentials: "include"``.
+    ``method`` gets normalised; ``headers`` are the names that the script sets, and become
+    lower-case and sorted; ``credentials``: whether it asks with ``credentials: "include"``.
     """
 
     origin: str
@@ -49,28 +49,14 @@ class Call:
     content_type: str = ""
     credentials: bool = False
 
-    @classmethod
-    def of(
-        cls,
-        origin: str,
-        method: str = "GET",
-        headers: Iterable[str] = (),
-        content_type: str = "",
-        *,
-        credentials: bool = False,
-    ) -> Call:
-        """The call, written as a script may write it."""
-        upper = method.upper()
-        names = {name.strip().lower() for name in headers}
-        if content_type:
+    def __post_init__(self) -> None:
+        method = self.method.upper()
+        if method in _NORMALISED_METHODS:
+            object.__setattr__(self, "method", method)
+        names = {name.strip().lower() for name in self.headers}
+        if self.content_type:
             names.add("content-type")
-        return cls(
-            origin,
-            upper if upper in _NORMALISED_METHODS else method,
-            tuple(sorted(names)),
-            content_type,
-            credentials,
-        )
+        object.__setattr__(self, "headers", tuple(sorted(names)))
 
     @property
     def dropped_headers(self) -> tuple[str, ...]:

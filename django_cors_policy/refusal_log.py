@@ -6,9 +6,11 @@ decides whether an origin is allowed.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import shlex
 import time
+from typing import NamedTuple
 from urllib.parse import quote
 
 from django.core.exceptions import DisallowedHost
@@ -19,10 +21,9 @@ from .browser import METHOD, Failure, check_lists
 from .conf import policy_book
 from .exceptions import short_repr
 from .hooks import Refusal, hooks
-from .origins import MAX_ORIGIN_LENGTH, split_origin
+from .origins import MAX_ORIGIN_LENGTH, MOST_COMPARED, nearest_entry, spell_entry, split_origin
 from .policy import Grant, Policy, PolicyBook, Ruling
 from .protocol import answer_preflight
-from .reasons import nearest
 
 logger = logging.getLogger("django_cors_policy")
 
@@ -38,6 +39,27 @@ LONGEST_COMMAND = 300
 # HTTP authentication that browsers see to themselves, which makes it credentials
 # (https://fetch.spec.whatwg.org/#credentials). A token is a header that a script sets.
 AUTHENTICATION = frozenset({"basic", "digest", "negotiate", "ntlm"})
+
+
+class Near(NamedTuple):
+    """An entry that nearly allows an origin: where it is written, and how it differs."""
+
+    place: str
+    entry: str
+    difference: str
+
+
+def nearest(policy: Policy, origin: str) -> Near | None:
+    """The entry of ``ALLOW_ORIGINS`` that comes nearest to ``origin``, which it refuses."""
+    place = policy.place.written_at("ALLOW_ORIGINS")
+    entries = itertools.islice(policy.origins, MOST_COMPARED)
+    found = nearest_entry(entries, origin)
+    if found is None:
+        return None
+    index, difference = found
+    return Near(
+        place.locate("ALLOW_ORIGINS", index), spell_entry(policy.origins[index]), difference
+    )
 
 
 def why_refused(policy: Policy, origin: str) -> str:

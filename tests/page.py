@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import translation
 
 from django_cors_policy.browser import Call, check_preflight, check_response, readable_headers
-from django_cors_policy.sites import is_loopback, registrable_domain
+from django_cors_policy.origins import is_loopback, registrable_domain
 
 CSRF_TOKEN = "a" * 32
 
@@ -42,7 +42,7 @@ def fetch_from(
 ) -> Fetched:
     """What the page on ``origin`` gets for its call; it has a session and a CSRF cookie."""
     fetched = Fetched()
-    call = Call.of(origin, method, headers, content_type, credentials=credentials)
+    call = Call(origin, method, tuple(headers), content_type, credentials=credentials)
     is_mixed = origin.startswith("https:") and url.startswith("http:")
     if is_mixed and not is_loopback(str(urlsplit(url).hostname)):
         return fetched

@@ -14,7 +14,7 @@ from .wire import APP, CREDENTIALS, EXPOSE, HEADERS, METHODS, ORIGIN, STRANGER
 
 
 def call(method: str = "GET", *headers: str, content_type: str = "", **more: Any) -> Call:
-    return Call.of(APP, method, headers, content_type, **more)
+    return Call(APP, method, headers, content_type, **more)
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,9 @@ PACKAGE = Path(django_cors_policy.__file__).parent
 
 ORDER = [
     "fetch",
-    "browser",
     "exceptions",
-    "sites",
+    "browser",
     "origins",
-    "regex_tree",
-    "backtracking",
-    "patterns",
     "policy",
     "protocol",
     "hooks",
@@ -32,7 +28,6 @@ ORDER = [
     "inspection",
     "view_policies",
     "resolution",
-    "reasons",
     "refusal_log",
     "middleware",
     "middleware_list",
@@ -155,36 +150,22 @@ def test_the_core_does_not_know_the_allowlist() -> None:
 
 # The modules that have no test file of their own, and where they are tested.
 TESTED_ELSEWHERE = {
-    "allowlist/apps.py": "by every test of the allowlist; without the app, in test_uninstall.py",
-    "allowlist/checks.py": "tests/test_checks.py",
-    "allowlist/forms.py": "tests/allowlist/test_admin.py and test_batches.py",
-    "allowlist/states.py": "tests/allowlist/test_admin.py and tests/test_explain.py",
-    "allowlist/tester.py": "tests/allowlist/test_admin_tester.py",
-    "allowlist/transfer.py": "tests/allowlist/test_cors_origins.py",
-    "apps.py": "registers the checks that tests/test_checks.py runs",
-    "explain/causes.py": "tests/test_explain.py",
-    "explain/explanation.py": "tests/test_explain.py",
-    "explain/findings.py": "tests/test_explain.py",
-    "explain/fixes.py": "tests/test_explain.py",
-    "explain/playback.py": "tests/test_explain.py",
-    "explain/rows.py": "tests/test_explain.py",
-    "explain/side_notes.py": "tests/test_explain.py",
-    "hooks.py": "says what an app has to offer, and does nothing itself",
-    "inspection/calls.py": "tests/test_inspection.py",
-    "inspection/holding.py": "tests/test_inspection.py",
-    "inspection/names.py": "tests/test_inspection.py",
-    "inspection/routes.py": "tests/test_inspection.py",
-    "inspection/views.py": "tests/test_inspection.py",
+    "allowlist/admin/base.py": "by the tests of the pages that are built on it, tests/allowlist/admin",
+    "allowlist/apps.py": "by all tests of the allowlist; without the app, in test_uninstall.py",
+    "allowlist/checks.py": "tests/allowlist/test_conf.py and tests/test_docs.py",
+    "allowlist/signals.py": "defines signals; tests/allowlist/test_changes.py receives them",
+    "apps.py": "registers the checks that tests/checks runs",
+    "explain/findings.py": "defines data; tests/explain reads it",
+    "hooks.py": "defines what an app has to offer, and does nothing itself",
     "management/commands/cors_policies.py": "tests/test_decorators.py",
-    "view_policies.py": "tests/test_decorators.py and tests/test_hidden_decorators.py",
+    "view_policies.py": "tests/test_decorators.py and tests/inspection/test_hidden.py",
 }
 
 
 def file_that_tests(module: str) -> Path:
-    """``a/b.py`` is tested in ``tests/a/test_b.py``, a command beside the app that has it."""
+    """``a/b.py`` is tested in ``tests/a/test_b.py``."""
     *packages, name = module.split("/")
-    rooms = [package for package in packages if package not in ("management", "commands")]
-    return PACKAGE.parent.joinpath("tests", *rooms, f"test_{name}")
+    return PACKAGE.parent.joinpath("tests", *packages, f"test_{name}")
 
 
 def test_each_module_has_its_test_file() -> None:
@@ -299,7 +280,7 @@ def test_no_request_reads_the_public_suffix_list() -> None:
         import django
         django.setup()
         from django.test import Client
-        from django_cors_policy.sites import _public_suffixes
+        from django_cors_policy.origins.sites import _public_suffixes
 
         client = Client()
         for origin in ("https://app.example.com", "https://a.example.com", "https://other.example"):

@@ -25,7 +25,7 @@ from django_cors_policy.refusal_log import LONGEST, MOST_LOGGED, why_refused
 from . import wire
 from .ids import stable
 from .test_hostile import HOSTILE_HEADERS, HOSTILE_METHODS, HOSTILE_ORIGINS, extra
-from .test_reasons import SHAPED
+from .test_why_refused import SHAPED
 from .views import hello
 from .wire import APP, MAX_AGE, ORIGIN, STRANGER, Case
 

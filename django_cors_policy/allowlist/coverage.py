@@ -16,14 +16,14 @@ from django_cors_policy.fetch import NULL
 from django_cors_policy.hooks import RowMatch
 from django_cors_policy.origins import (
     ANY_PORT,
+    MOST_COMPARED,
     OriginMatcher,
     OriginPattern,
     parse_origin,
+    registrable_domain,
     split_origin,
 )
 from django_cors_policy.policy import DEFAULT_ALIAS, Place, Policy
-from django_cors_policy.reasons import MOST_COMPARED
-from django_cors_policy.sites import registrable_domain
 from django_cors_policy.view_policies import declarations
 
 from .database import allowlist_database

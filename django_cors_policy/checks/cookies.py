@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 
 from django_cors_policy import fetch
+from django_cors_policy.origins import is_loopback, registrable_domain
 from django_cors_policy.policy import Policy
-from django_cors_policy.sites import is_loopback, registrable_domain
 
 from .messages import warning
 from .origins import samples_of

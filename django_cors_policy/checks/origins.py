@@ -9,11 +9,10 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 
-from django_cors_policy import fetch, patterns
+from django_cors_policy import fetch
 from django_cors_policy.exceptions import short_repr
-from django_cors_policy.origins import Entry, OriginPattern
+from django_cors_policy.origins import Entry, OriginPattern, is_loopback, regexes
 from django_cors_policy.policy import Place, Policy
-from django_cors_policy.sites import is_loopback
 
 from .messages import warning
 from .policies import all_policies, is_written_in, policies_and_rehearsals
@@ -44,7 +43,7 @@ def check_local_origins(**kwargs: Any) -> list[CheckMessage]:
 def samples_of(entry: Entry) -> tuple[OriginPattern, ...]:
     """Origins that an entry allows: itself, or some that a regular expression matches."""
     if isinstance(entry, re.Pattern):
-        return patterns.samples(entry)
+        return regexes.samples(entry)
     return (entry,) if isinstance(entry, OriginPattern) else ()
 
 
@@ -65,7 +64,7 @@ def _origin_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
         if not isinstance(entry, re.Pattern):
             continue
         where = place.locate("ALLOW_ORIGINS", index)
-        if why_untried := patterns.why_untried(entry):
+        if why_untried := regexes.why_untried(entry):
             yield warning(
                 "W011",
                 where,
@@ -73,10 +72,10 @@ def _origin_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
                 "Origins are lower-case, with neither path nor trailing slash. If the pattern is "
                 "right, silence this check; a list of origins or a wildcard is easier to trust.",
             )
-        if patterns.is_slow(entry):
+        if regexes.is_slow(entry):
             instead = "a wildcard such as 'https://*.example.com'"
             yield _slow_pattern(where, entry, "origins", instead)
-        elif found := patterns.neighbour(entry):
+        elif found := regexes.lookalike(entry):
             meant, other, why = found
             yield warning(
                 "W007",
@@ -92,7 +91,7 @@ def _path_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
         if not isinstance(path, re.Pattern):
             continue
         where = place.locate("PATHS", index)
-        is_slow = patterns.is_slow_on_paths(path)
+        is_slow = regexes.is_slow_on_paths(path)
         if is_slow is None:
             yield warning(
                 "W011",
@@ -110,7 +109,7 @@ def _slow_pattern(where: str, pattern: re.Pattern[str], subjects: str, instead: 
     return warning(
         "W013",
         where,
-        f"{short_repr(pattern)} takes more than {patterns.SLOW_STEPS:,} steps for some {subjects} "
+        f"{short_repr(pattern)} takes more than {regexes.SLOW_STEPS:,} steps for some {subjects} "
         "that it does not match.",
         f"A stranger can send such {subjects} all day. Leave no two repetitions that can match "
         f"the same characters, next to or inside of each other; or write {instead}.",

@@ -6,17 +6,16 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from django_cors_policy import browser, fetch, reasons
+from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call
 from django_cors_policy.conf import SETTING, policy_book
 from django_cors_policy.decorators import SAME_ORIGIN
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.hooks import RowMatch, hooks
 from django_cors_policy.middleware_list import CORSHEADERS, OURS, has_middleware
-from django_cors_policy.origins import Entry
+from django_cors_policy.origins import Entry, is_loopback, nearest_entry
 from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, Place, Policy, Ruling, parse_entry
-from django_cors_policy.refusal_log import why_refused
-from django_cors_policy.sites import is_loopback
+from django_cors_policy.refusal_log import nearest, why_refused
 
 from .findings import Finding, Fix
 from .fixes import (
@@ -269,7 +268,7 @@ def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[
             "from another origin"
         )
         return why, None
-    near = reasons.nearest(policy, origin)
+    near = nearest(policy, origin)
     for alias, other in policy_book().policies.items():
         # One for everybody is meant for something else.
         if other.grant_for(origin) is not None and (near is None or not other.any_origin):
@@ -280,7 +279,7 @@ def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[
             return why, None
     if near is None:
         entries = [(row, entry) for row in rows if (entry := _read(row.entry)) is not None]
-        found = reasons.compare([entry for _, entry in entries], origin)
+        found = nearest_entry([entry for _, entry in entries], origin)
         if found is not None:
             index, difference = found
             row, _ = entries[index]

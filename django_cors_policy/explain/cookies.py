@@ -6,8 +6,7 @@ from django.conf import settings
 
 from django_cors_policy.browser import Call
 from django_cors_policy.middleware_list import CSRF, has_middleware
-from django_cors_policy.origins import split_origin
-from django_cors_policy.sites import is_loopback, registrable_domain
+from django_cors_policy.origins import is_loopback, registrable_domain, split_origin
 
 from .findings import Finding, Fix
 from .fixes import call_instead

@@ -14,12 +14,12 @@ from typing import Any
 
 from django.urls import ResolverMatch
 
-from django_cors_policy import browser, fetch, reasons
+from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.inspection import name_of
-from django_cors_policy.origins import split_origin
+from django_cors_policy.origins import guess_origin, spell_entry, split_origin
 
 from .causes import find_cause, find_cause_in_script
 from .cookies import explain_cookies
@@ -142,7 +142,7 @@ def explain(
 def _read_origin(text: str) -> str:
     if text == fetch.NULL or split_origin(text) is not None:
         return text
-    suggestion = reasons.suggest(text)
+    suggestion = guess_origin(text)
     if suggestion is None or "*" in suggestion:
         hint = "Write what location.origin shows in the browser's console."
         raise PolicyError(text, "is no origin", hint, id="")
@@ -152,7 +152,7 @@ def _read_origin(text: str) -> str:
 def _read_call(
     page: str, method: str, headers: Iterable[str], content_type: str, *, credentials: bool
 ) -> Call:
-    call = Call.of(page, method, headers, content_type, credentials=credentials)
+    call = Call(page, method, tuple(headers), content_type, credentials=credentials)
     for name in (call.method, *call.headers):
         if not fetch.is_token(name):
             raise PolicyError(name, "is no method or header name", "Write one word.", id="")
@@ -225,7 +225,7 @@ def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
     entry = policy.matcher.match(origin)
     if entry is not None:
         index = list(map(str, policy.origins)).index(str(entry))
-        return f"{owner.locate('ALLOW_ORIGINS', index)}: {reasons.spell(entry)!r}", None
+        return f"{owner.locate('ALLOW_ORIGINS', index)}: {spell_entry(entry)!r}", None
     for row in rows_for(policy, origin) or ():
         if row.allows and row.is_live:
             return f"row {row.key} of the allowlist: {row.entry!r}", row.key

@@ -7,9 +7,9 @@ from urllib.parse import quote, urlsplit
 
 from django.conf import settings
 
-from django_cors_policy import fetch, reasons
+from django_cors_policy import fetch
 from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.origins import DEFAULT_PORTS, split_origin
+from django_cors_policy.origins import DEFAULT_PORTS, guess_origin, split_origin
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def read_target(url: str, page: str) -> Target:
         scheme = "http" if is_http else "https"
         return Target(scheme, _own_host(), "", path, query, is_guessed=True)
     # As browsers write it: without the default port, in ASCII.
-    origin = reasons.suggest(f"{parts.scheme}://{parts.netloc}") or ""
+    origin = guess_origin(f"{parts.scheme}://{parts.netloc}") or ""
     pieces = split_origin(origin)
     if parts.scheme not in DEFAULT_PORTS or pieces is None:
         raise PolicyError(url, "is no URL of a server", hint, id="")

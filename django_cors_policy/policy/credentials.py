@@ -6,10 +6,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from django_cors_policy import fetch, patterns
+from django_cors_policy import fetch
 from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.origins import Entry, OriginPattern
-from django_cors_policy.sites import covers_public_suffix
+from django_cors_policy.origins import Entry, OriginPattern, covers_public_suffix, regexes
 
 INSECURE_HTTP = "insecure-http"
 PUBLIC_SUFFIX = "public-suffix"
@@ -37,20 +36,20 @@ def credential_problems(
         return
     value: object = entry
     if isinstance(entry, re.Pattern):
-        why_untried = patterns.why_untried(entry)
+        why_untried = regexes.why_untried(entry)
         if UNTRIED_PATTERN not in risks and why_untried:
             reason = f"could not be tried, for {why_untried}, and credentials are allowed"
             hint = "Write a list of origins, a wildcard such as 'https://*.example.com', or a "
             hint += f"plainer pattern, {accept(UNTRIED_PATTERN)}."
             yield PolicyError(value, reason, hint, id="E022")
             return
-        if patterns.matches_strangers(entry):
+        if regexes.matches_strangers(entry):
             reason = "matches any origin and credentials are allowed: "
             reason += "any site could act as your users"
             yield PolicyError(value, reason, f"Name the host in the pattern, or {off}.", id="E017")
             return
-        insecure = patterns.insecure_sample(entry)
-        others = patterns.open_name(entry)
+        insecure = regexes.insecure_sample(entry)
+        others = regexes.registrable_by_anyone(entry)
         which = f"matches {insecure!r}, which is http"
         covers = "matches {!r} and {!r}, names that anyone can register,".format(*others or "  ")
         better = "a pattern that begins with 'https://'"

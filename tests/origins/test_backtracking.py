@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cors_policy import backtracking
-from django_cors_policy.backtracking import Automaton, BudgetSpentError, Texts
-from django_cors_policy.regex_tree import read
+from django_cors_policy.origins import backtracking
+from django_cors_policy.origins.backtracking import Automaton, BudgetSpentError, Texts
+from django_cors_policy.origins.regex_tree import read
 
 ALPHABET = string.ascii_lowercase + "-./"
 
@@ -26,7 +26,7 @@ def automaton(pattern: str, most_repeats: int = 100) -> Automaton:
 def texts(longest: int, *, is_prefix: bool = False, periodic_from: int = 1000) -> Texts:
     return Texts(
         alphabet=ALPHABET,
-        successors=lambda text: ALPHABET if len(text) < longest else "",
+        longest=longest,
         endings=("", "-"),
         is_text=lambda text: True,
         is_prefix=is_prefix,
@@ -54,6 +54,21 @@ def ways(pattern: str, text: str) -> int:
 )
 def test_ways(pattern: str, count: list[int]) -> None:
     assert [ways(pattern, "a" * length) for length in range(1, 5)] == count
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "a", "a*", "a+", "(?:a?){3}", "a{0}", "ab?", "a?b?", "(?:a|b)", "(?:a|b?)", "(?=a)", "^"],
+)
+def test_what_can_match_nothing(pattern: str) -> None:
+    matches = re.fullmatch(pattern, "") is not None or pattern == "(?=a)"
+    assert bool(automaton("")._build(read(re.compile(pattern))).empty) == matches
+
+
+@pytest.mark.skipif("sys.version_info < (3, 11)")
+@pytest.mark.parametrize(("pattern", "is_empty"), [("(?>a)", False), ("a*+", True)])
+def test_what_can_match_nothing_in_newer_syntax(pattern: str, is_empty: bool) -> None:
+    assert bool(automaton("")._build(read(re.compile(pattern))).empty) == is_empty
 
 
 parts = st.sampled_from(["a", "b", ".", "[ab]", r"\.", "-"])
@@ -183,7 +198,7 @@ def test_the_budget(pattern: str) -> None:
 def test_the_answer_is_the_same_in_every_process() -> None:
     """Python orders sets of characters differently in each: nothing may depend on it."""
     program = (
-        "from tests.test_backtracking import *\n"
+        "from tests.origins.test_backtracking import *\n"
         "for pattern in ('.*.*.*-a-b', '[a-z]*[a-z.]*[a-z.]*x', '.*foo.*bar.*x', '(?:a|b|ab)*x'):\n"
         "    print(automaton(pattern).costly_text(texts(200), 400_000))\n"
     )

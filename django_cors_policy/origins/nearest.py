@@ -1,16 +1,12 @@
-"""Which entry comes nearest to an origin that is refused, and by what it differs."""
+"""Which entry of a list comes nearest to an origin that the list refuses, and how it differs."""
 
 from __future__ import annotations
 
 import difflib
-import itertools
 import re
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
-from . import fetch
-from .origins import DEFAULT_PORTS, Entry, OriginPattern, guess_origin, split_origin
-from .policy import Policy
+from .pattern import ANY_PORT, DEFAULT_PORTS, Entry, OriginPattern, split_origin
 from .sites import is_loopback
 
 # So many entries of a list are compared; a longer one is no list that people read.
@@ -19,26 +15,7 @@ MOST_COMPARED = 200
 ALIKE = 0.8
 
 
-class Near(NamedTuple):
-    """An entry that nearly allows an origin: where it stands, and how it differs."""
-
-    place: str
-    entry: str
-    difference: str
-
-
-def nearest(policy: Policy, origin: str) -> Near | None:
-    """The entry of ``ALLOW_ORIGINS`` that comes nearest to ``origin``, which it refuses."""
-    place = policy.place.written_at("ALLOW_ORIGINS")
-    entries = itertools.islice(policy.origins, MOST_COMPARED)
-    found = compare(entries, origin)
-    if found is None:
-        return None
-    index, difference = found
-    return Near(place.locate("ALLOW_ORIGINS", index), spell(policy.origins[index]), difference)
-
-
-def compare(entries: Iterable[Entry], origin: str) -> tuple[int, str] | None:
+def nearest_entry(entries: Iterable[Entry], origin: str) -> tuple[int, str] | None:
     """The index of the entry that comes nearest, and how it differs; None if none does."""
     parts = split_origin(origin)
     if parts is None:
@@ -65,7 +42,7 @@ def _differences(entry: Entry, asked: OriginPattern) -> Iterator[tuple[float, st
             yield 1, "which has to match to the end, and stops before it"
         return
     scheme = "" if entry.scheme == asked.scheme else f"{entry.scheme} instead of {asked.scheme}"
-    port = "" if entry.port in (asked.port, "*") else _port_difference(entry, asked)
+    port = "" if entry.port in (asked.port, ANY_PORT) else _port_difference(entry, asked)
     also = [difference for difference in (scheme, port) if difference]
     host = _host_difference(entry, asked)
     if host is None:
@@ -109,12 +86,6 @@ def _host_difference(entry: OriginPattern, asked: OriginPattern) -> tuple[float,
     return 5 - alike, "another name"
 
 
-def spell(entry: Entry) -> str:
+def spell_entry(entry: Entry) -> str:
     """An entry as it is written, patterns without ``re.compile``."""
     return entry.pattern if isinstance(entry, re.Pattern) else str(entry)
-
-
-def suggest(text: str) -> str | None:
-    """The origin that was meant where ``text`` is none, such as a URL."""
-    guess = guess_origin(text)
-    return guess if guess not in (None, fetch.WILDCARD) else None

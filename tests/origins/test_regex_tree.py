@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from django_cors_policy import regex_tree
-from django_cors_policy.regex_tree import (
+from django_cors_policy.origins import regex_tree
+from django_cors_policy.origins.regex_tree import (
     ALPHABET,
     NOTHING,
     Assertion,
@@ -18,7 +18,6 @@ from django_cors_policy.regex_tree import (
     Repeat,
     Sequence,
     UnreadableError,
-    can_be_empty,
     read,
 )
 
@@ -95,21 +94,6 @@ def test_characters_are_those_that_re_admits(pattern: str) -> None:
     assert tree.admitted == {item for item in ALPHABET if compiled.fullmatch(item)}
     assert set(tree.typical) <= tree.admitted
     assert bool(tree.typical) == (pattern != r"\s")
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    ["", "a", "a*", "a+", "(?:a?){3}", "a{0}", "ab?", "a?b?", "(?:a|b)", "(?:a|b?)", "(?=a)", "^"],
-)
-def test_can_be_empty(pattern: str) -> None:
-    matches = re.fullmatch(pattern, "") is not None or pattern == "(?=a)"
-    assert can_be_empty(read(re.compile(pattern))) == matches
-
-
-@pytest.mark.skipif("sys.version_info < (3, 11)")
-@pytest.mark.parametrize(("pattern", "is_empty"), [("(?>a)", False), ("a*+", True)])
-def test_can_be_empty_of_newer_syntax(pattern: str, is_empty: bool) -> None:
-    assert can_be_empty(read(re.compile(pattern))) == is_empty
 
 
 def test_a_lone_dot_is_first_of_all_a_dot() -> None:

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from django_cors_policy import backtracking, patterns, regex_tree
-from django_cors_policy.origins import MAX_ORIGIN_LENGTH, split_origin
-from django_cors_policy.patterns import (
+from django_cors_policy.origins import backtracking, regex_tree, regexes
+from django_cors_policy.origins.pattern import MAX_ORIGIN_LENGTH, split_origin
+from django_cors_policy.origins.regexes import (
     insecure_sample,
     is_slow,
     is_slow_on_paths,
+    lookalike,
     matches_strangers,
-    neighbour,
-    open_name,
+    registrable_by_anyone,
     samples,
     why_untried,
 )
@@ -131,9 +131,9 @@ def test_samples_match(text: str) -> None:
         assert pattern.fullmatch(str(origin))
         assert split_origin(str(origin)) == (origin.scheme, origin.host, origin.port)
     matches_strangers(pattern)
-    open_name(pattern)
+    registrable_by_anyone(pattern)
     insecure_sample(pattern)
-    if found := neighbour(pattern):
+    if found := lookalike(pattern):
         meant, other, _ = found
         assert pattern.fullmatch(meant)
         assert pattern.fullmatch(other)
@@ -196,9 +196,9 @@ def test_matches_no_strangers(pattern: str) -> None:
         (r"http://127\.0\.0\.\d+", False),
     ],
 )
-def test_open_name(pattern: str, is_open: bool) -> None:
+def test_registrable_by_anyone(pattern: str, is_open: bool) -> None:
     """Whether two people could each have registered a name that matches."""
-    found = open_name(re.compile(pattern))
+    found = registrable_by_anyone(re.compile(pattern))
     assert (found is not None) == is_open
     assert all(re.fullmatch(pattern, origin) for origin in found or ())
 
@@ -271,8 +271,8 @@ def test_insecure_sample(pattern: str, origin: str | None) -> None:
         ),
     ],
 )
-def test_neighbour(pattern: str, meant: str, other: str, why: str) -> None:
-    assert neighbour(re.compile(pattern)) == (meant, other, why)
+def test_lookalike(pattern: str, meant: str, other: str, why: str) -> None:
+    assert lookalike(re.compile(pattern)) == (meant, other, why)
 
 
 @pytest.mark.parametrize(
@@ -291,8 +291,8 @@ def test_neighbour(pattern: str, meant: str, other: str, why: str) -> None:
         r"http://192.168.0.1:8000",
     ],
 )
-def test_no_neighbour(pattern: str) -> None:
-    assert neighbour(re.compile(pattern)) is None
+def test_no_lookalike(pattern: str) -> None:
+    assert lookalike(re.compile(pattern)) is None
 
 
 # -- Every branch ---------------------------------------------------------------------------------
@@ -320,9 +320,9 @@ def test_every_branch_is_tried(pattern: str) -> None:
 def test_the_last_of_many_branches_is_judged_like_the_first() -> None:
     fine = [rf"{name}\.example\.com" for name in NAMES]
     public = re.compile(f"https://(?:{'|'.join([*fine, 'x[.][a-z]+[.]io'])})")
-    assert open_name(public) is not None
+    assert registrable_by_anyone(public) is not None
     unescaped = re.compile(f"https://(?:{'|'.join([*fine, 'app.example[.]org'])})")
-    assert neighbour(unescaped) == (
+    assert lookalike(unescaped) == (
         "https://app.example.org",
         "https://appxexample.org",
         "a dot is not escaped",
@@ -401,7 +401,9 @@ def test_what_is_slow_for_short_texts_is_not_tried(pattern: str) -> None:
     assert samples(compiled) == ()
     assert why_untried(compiled) == "it takes too many steps"
     assert not matches_strangers(compiled)
-    assert open_name(compiled) is insecure_sample(compiled) is neighbour(compiled) is None
+    assert (
+        registrable_by_anyone(compiled) is insecure_sample(compiled) is lookalike(compiled) is None
+    )
 
 
 @pytest.mark.parametrize("pattern", [r"https://(?:[a-z.]+)+", r"(?:.+)+", r"(?:\w|[:/.])+"])
@@ -412,7 +414,7 @@ def test_slow_patterns_that_match_strangers(pattern: str) -> None:
 def test_a_slow_text_is_one_that_the_matcher_would_try() -> None:
     """What is warned about can be sent: no label, no host and no scheme is too long for DNS."""
     for pattern in map(re.compile, [*POLYNOMIAL, *EXPONENTIAL]):
-        texts = patterns._origin_texts(MAX_ORIGIN_LENGTH)
+        texts = regexes._origin_texts(MAX_ORIGIN_LENGTH)
         automaton = backtracking.Automaton(regex_tree.read(pattern), texts.alphabet, 100)
         found = automaton.costly_text(texts, 500_000)
         assert found is not None
@@ -463,11 +465,11 @@ def test_no_sample_is_slow(pattern: str) -> None:
 def test_costly_combinations_are_left_out() -> None:
     """What has to be tried is quick, so the pattern is tried, on some texts fewer."""
     pattern = re.compile(POLYNOMIAL[-1])
-    automaton = backtracking.Automaton(regex_tree.read(pattern), patterns._ALPHABET, 100)
-    made_up = patterns._sendable(patterns._vary(regex_tree.read(pattern), 256).more)
-    assert max(map(automaton.count_steps, made_up)) > patterns._SAMPLE_STEPS
+    automaton = backtracking.Automaton(regex_tree.read(pattern), regexes._ALPHABET, 100)
+    made_up = regexes._sendable(regexes._vary(regex_tree.read(pattern), 256).more)
+    assert max(map(automaton.count_steps, made_up)) > regexes._SAMPLE_STEPS
     found = list(map(str, samples(pattern)))
-    assert max(map(automaton.count_steps, found)) <= patterns._SAMPLE_STEPS
+    assert max(map(automaton.count_steps, found)) <= regexes._SAMPLE_STEPS
 
 
 def test_what_is_too_large_to_be_judged() -> None:
@@ -526,9 +528,9 @@ def test_no_pattern_hangs(text: str, beginning: str) -> None:
         assert split_origin(str(origin)) == (origin.scheme, origin.host, origin.port)
     assert bool(samples(pattern)) == (why_untried(pattern) is None)
     matches_strangers(pattern)
-    open_name(pattern)
+    registrable_by_anyone(pattern)
     insecure_sample(pattern)
-    neighbour(pattern)
+    lookalike(pattern)
     is_slow(pattern)
     is_slow_on_paths(re.compile(rf"/{text}/x"))
 
@@ -541,9 +543,9 @@ def _no_parser(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A Python that has moved what it does not document."""
     for name in ("re._parser", "sre_parse"):
         monkeypatch.setitem(sys.modules, name, None)
-    patterns._try.cache_clear()
+    regexes._try.cache_clear()
     yield
-    patterns._try.cache_clear()
+    regexes._try.cache_clear()
 
 
 @pytest.mark.usefixtures("_no_parser")
@@ -552,7 +554,9 @@ def test_without_a_parser_nothing_is_known(pattern: str) -> None:
     compiled = re.compile(pattern)
     assert samples(compiled) == ()
     assert str(why_untried(compiled)).startswith("the check cannot read all of it")
-    assert open_name(compiled) is insecure_sample(compiled) is neighbour(compiled) is None
+    assert (
+        registrable_by_anyone(compiled) is insecure_sample(compiled) is lookalike(compiled) is None
+    )
     assert not matches_strangers(compiled)
     assert not is_slow(compiled)
     assert is_slow_on_paths(compiled) is None

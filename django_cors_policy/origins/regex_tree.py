@@ -98,23 +98,6 @@ def read(pattern: re.Pattern[str]) -> Node:
         raise UnreadableError(repr(error)) from error
 
 
-def can_be_empty(node: Node) -> bool:
-    """Whether ``node`` can match without a character."""
-    match node:
-        case Characters():
-            return False
-        case Sequence():
-            return all(map(can_be_empty, node.parts))
-        case Choice():
-            return any(map(can_be_empty, node.branches))
-        case Repeat():
-            return not node.least or can_be_empty(node.part)
-        case Atomic():
-            return can_be_empty(node.part)
-        case _:  # Assertion
-            return True
-
-
 def _parser() -> Any:
     for name in ("re._parser", "sre_parse"):  # from Python 3.11 on, and before
         try:

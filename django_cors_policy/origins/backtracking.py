@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from .regex_tree import Atomic, Characters, Choice, Node, Repeat, Sequence, can_be_empty
+from .regex_tree import Atomic, Characters, Choice, Node, Repeat, Sequence
 
 # Beyond so many places (characters of the pattern, with each repetition written out) and so much
 # work, a pattern is not judged. A pattern that people write takes a hundredth of it.
@@ -36,18 +36,24 @@ class BudgetSpentError(Exception):
 class Texts(NamedTuple):
     """The texts that strangers can send, and how they are matched.
 
-    ``successors`` tells which characters can follow a beginning: none where it is long enough.
-    ``endings`` are what may turn a text that matches into one that does not; ``is_text`` whether a
-    text with such an ending can be sent. ``is_prefix``: a match of the beginning is enough. From
-    ``periodic_from`` characters on, texts only repeat themselves.
+    ``is_text`` tells whether a text can be sent. ``endings`` make one of the beginning of a text,
+    or turn a text that matches into one that does not. A beginning is made no longer than
+    ``longest``. ``is_prefix``: a match of the beginning is enough. From ``periodic_from``
+    characters on, texts only repeat themselves.
     """
 
     alphabet: str
-    successors: Callable[[str], str]
+    longest: int
     endings: tuple[str, ...]
     is_text: Callable[[str], bool]
     is_prefix: bool
     periodic_from: int
+
+    def has_beginning(self, text: str) -> bool:
+        """Whether a text that can be sent begins with ``text``, and may go on."""
+        return len(text) <= self.longest and any(
+            self.is_text(text + ending) for ending in self.endings
+        )
 
 
 # Places, and in how many ways each is reached.
@@ -163,38 +169,35 @@ class Automaton:
         return _Fragment(one.empty * two.empty, entries, exits)
 
     def _repeat(self, node: Repeat) -> _Fragment:
-        heads: int | None = None
+        first = self._build(node.part)
+        heads = len(self._heads)
 
         def copy() -> _Fragment:
-            """One more of the repeated part; only the first one's heads are kept."""
-            nonlocal heads
             fragment = self._build(node.part)
-            if heads is None:
-                heads = len(self._heads)
-            del self._heads[heads:]
+            del self._heads[heads:]  # those of the first turn are enough
             return fragment
 
+        turns = itertools.chain([first], iter(copy, None))
         # Turns that match nothing have to be taken, however short the text is.
-        is_free = can_be_empty(node.part)
-        if is_free and node.least > MOST_PLACES:
+        if first.empty and node.least > MOST_PLACES:
             raise BudgetSpentError
-        least = node.least if is_free else min(node.least, self._most_repeats)
-        most = None if node.most is None else max(least, min(node.most, self._most_repeats))
-        if most is None:
-            fragment = copy()
+        least = node.least if first.empty else min(node.least, self._most_repeats)
+        if node.most is None:
+            fragment = next(turns)
             self._link(fragment.exits, fragment.entries)
-            turns = 1 + fragment.empty
-            fragment = fragment._replace(empty=turns * fragment.empty if least else turns)
+            ways = 1 + fragment.empty
+            fragment = fragment._replace(empty=ways * fragment.empty if least else ways)
+            least -= 1
         else:
             fragment = _EMPTY
-            for _ in range(most - least):
-                turn = copy()
+            for _ in range(min(node.most, self._most_repeats) - least):
+                turn = next(turns)
                 # After a turn that it need not take and that matched nothing, re leaves the loop.
                 fragment = self._join(turn._replace(empty=0), fragment)
                 fragment = fragment._replace(empty=1 + turn.empty)
-        for _ in range(least - 1 if most is None else least):
-            fragment = self._join(copy(), fragment)
-        if most != 1:
+        for _ in range(least):
+            fragment = self._join(next(turns), fragment)
+        if node.most != 1:
             self._heads += [place for place, _ in fragment.entries[:1]]
         return fragment
 
@@ -316,10 +319,9 @@ class Automaton:
         yield self._run("")
         texts_to = {0: ""}
         for place, text in (queue := [(0, "")]):  # grows on the way
-            allowed = texts.successors(text)
             for character, moves in self._moves(place).items():
-                for to, _ in moves if character in allowed else ():
-                    if to not in texts_to:
+                for to, _ in moves:
+                    if to not in texts_to and texts.has_beginning(text + character):
                         texts_to[to] = text + character
                         queue.append((to, text + character))
         for head in self._heads:
@@ -339,11 +341,10 @@ class Automaton:
                 return self._repeat_ends(beam, texts, limit)
             best: dict[frozenset[int], _Attempt] = {}
             for attempt in beam:
-                allowed = texts.successors(attempt.text)
                 for further in self._advance(attempt):
-                    if further.text[-1] not in allowed or self._has_matched(further, texts):
+                    if not self._goes_on(further, texts):
                         continue
-                    if further.steps > limit and self._can_fail(further, texts):
+                    if self._is_costly(further, texts, limit):
                         return further.text
                     places = frozenset(further.ways)
                     if places not in best or _rank(further) > _rank(best[places]):
@@ -358,14 +359,12 @@ class Automaton:
         for attempt in beam:
             for period in range(1, LONGEST_PERIOD + 1):
                 block = attempt.text[-period:]
-                *_, last = (
-                    attempt,
-                    *self._lengthen(attempt, block * (TRIED_PERIODS // period), texts),
-                )
-                trials.append((last.steps, last, block))
-        _, last, block = max(trials, key=lambda trial: trial[0])
+                longer = self._lengthen(attempt, block * (TRIED_PERIODS // period), texts)
+                *_, last = attempt, *longer
+                trials.append((last, block))
+        last, block = max(trials, key=lambda trial: trial[0].steps)
         for attempt in self._lengthen(last, itertools.cycle(block), texts):
-            if attempt.steps > limit and self._can_fail(attempt, texts):
+            if self._is_costly(attempt, texts, limit):
                 return attempt.text
         return None
 
@@ -373,26 +372,25 @@ class Automaton:
         self, attempt: _Attempt, characters: Iterable[str], texts: Texts
     ) -> Iterator[_Attempt]:
         for character in characters:
-            if character not in texts.successors(attempt.text):
-                return
             attempt = self._step(attempt, character)
-            if not attempt.ways or self._has_matched(attempt, texts):
+            if not attempt.ways or not self._goes_on(attempt, texts):
                 return
             yield attempt
 
-    def _is_final(self, attempt: _Attempt) -> bool:
-        return not self._is_conditional and not self._final.isdisjoint(attempt.ways)
+    def _goes_on(self, attempt: _Attempt, texts: Texts) -> bool:
+        has_matched = texts.is_prefix and self._is_final(attempt)
+        return texts.has_beginning(attempt.text) and not has_matched
 
-    def _has_matched(self, attempt: _Attempt, texts: Texts) -> bool:
-        return texts.is_prefix and self._is_final(attempt)
-
-    def _can_fail(self, attempt: _Attempt, texts: Texts) -> bool:
-        """Whether the text, with one of the endings, is one that does not match."""
-        return any(
+    def _is_costly(self, attempt: _Attempt, texts: Texts, limit: int) -> bool:
+        """Whether so many steps are for nothing: with one of the endings the text fails."""
+        return attempt.steps > limit and any(
             texts.is_text(attempt.text + ending)
             and not self._is_final(self._run_on(attempt, ending))
             for ending in texts.endings
         )
+
+    def _is_final(self, attempt: _Attempt) -> bool:
+        return not self._is_conditional and not self._final.isdisjoint(attempt.ways)
 
 
 def _rank(attempt: _Attempt) -> tuple[int, int]:

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from django_cors_policy.sites import ip_address, is_loopback, is_public_suffix, registrable_domain
+from django_cors_policy.origins.sites import (
+    ip_address,
+    is_loopback,
+    is_public_suffix,
+    registrable_domain,
+)
 
 
 @pytest.mark.parametrize(

@@ -7,92 +7,44 @@ wrote anything else what to write instead.
 
 from __future__ import annotations
 
-import functools
 import ipaddress
 import re
 import socket
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 import idna
 
-from .exceptions import PolicyError
-from .fetch import NULL, WILDCARD
-from .sites import is_loopback
+from django_cors_policy.exceptions import PolicyError
+from django_cors_policy.fetch import NULL, WILDCARD
 
-MAX_HOST_LENGTH = 253  # RFC 1035, section 3.1, without the trailing dot
-MAX_LABEL_LENGTH = 63
-# DNS has room for 127 labels, but names in use have a dozen at most. All that can cover an entry is
-# looked for label by label, so each of them costs something.
-MAX_LABELS = 32
-MAX_SCHEME_LENGTH = 64  # no scheme in use comes near
-MAX_PORT = 65535
-# Nothing longer can be an origin, so nothing longer is looked at.
-MAX_ORIGIN_LENGTH = MAX_SCHEME_LENGTH + len("://") + MAX_HOST_LENGTH + len(":65535")
+from .pattern import (
+    ANY_PORT,
+    DEFAULT_PORTS,
+    MAX_HOST_LENGTH,
+    MAX_LABEL_LENGTH,
+    MAX_LABELS,
+    MAX_ORIGIN_LENGTH,
+    MAX_PORT,
+    MAX_SCHEME_LENGTH,
+    OriginPattern,
+)
+from .sites import ip_address, is_loopback
+
 # What people write or paste may be longer, such as a URL. A longer one still is not read.
 MAX_TEXT_LENGTH = 8192
 # Longer regular expressions are not tried, nor repeated in a hint.
 _MAX_HINTED_PATTERN = 400
-# So many origins are remembered for each list that holds wildcards or patterns.
-REMEMBERED = 1024
-
-ANY_PORT = "*"
-# https://url.spec.whatwg.org/#default-port, for the schemes that pages have.
-DEFAULT_PORTS = {"http": "80", "https": "443"}
 # Schemes that no page has, or whose pages have no origin to speak of.
 PAGELESS_SCHEMES = frozenset({"about", "blob", "data", "ftp", "javascript", "mailto"})
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _LABEL = re.compile(r"[a-z0-9_-]+")
-_SENT_LABEL = f"[a-z0-9_-]{{1,{MAX_LABEL_LENGTH}}}"
-# The serialisation of an origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin)
-# with a host that a name server or an address can stand for. No two parts of the expression can
-# match the same text in two ways: its time is linear, whatever a stranger sends.
-_SERIALISED = re.compile(
-    rf"([a-z][a-z0-9+.-]{{0,{MAX_SCHEME_LENGTH - 1}}})://"
-    rf"({_SENT_LABEL}(?:\.{_SENT_LABEL}){{0,{MAX_LABELS - 1}}}|\[[0-9a-f:]{{2,39}}\])"
-    r"(?::([1-9][0-9]{0,4}))?"
-)
 # ".*" is a slip in a wildcard where a label stands before it and a dot behind ("a.*.example"), and
 # "[" begins an IPv6 address behind "//".
 _LOOKS_LIKE_REGEX = re.compile(
     r"[\\^$()|{}]|(?<![\w*-])\.\*|\.\*(?![.:]|$)|\.\+|\][*+?]|s\?:|(?<=[^/@])\["
 )
 _SEPARATORS = re.compile(r"[\s,;]+")
-
-
-@dataclass(frozen=True)
-class OriginPattern:
-    """An exact origin, or a wildcard over subdomains, ports or both.
-
-    ``host`` is what browsers send: ASCII, IPv6 in brackets, without the wildcard. ``port`` is
-    ``""`` for the scheme's default and ``"*"`` for any, also none. ``str()`` gives the normal form.
-    """
-
-    scheme: str
-    host: str
-    port: str = ""
-    subdomains: bool = False
-
-    def __str__(self) -> str:
-        wildcard = "*." if self.subdomains else ""
-        port = f":{self.port}" if self.port else ""
-        return f"{self.scheme}://{wildcard}{self.host}{port}"
-
-    @property
-    def is_exact(self) -> bool:
-        """Whether just one origin matches."""
-        return not self.subdomains and self.port != ANY_PORT
-
-    @property
-    def is_insecure(self) -> bool:
-        """Whether anyone on the network's path can speak as this origin: http beyond loopback."""
-        return self.scheme == "http" and not is_loopback(self.host)
-
-
-# What a list of origins holds once it is parsed; a string is "null" or "*".
-Entry = OriginPattern | re.Pattern[str] | str
 
 
 def parse_origin(text: str) -> OriginPattern:
@@ -108,101 +60,6 @@ def parse_origin(text: str) -> OriginPattern:
             repaired = guess_origin(text)
             hint = f"Write {repaired!r}." if repaired else _GENERIC_HINT
         raise PolicyError(text, objection.reason, hint, id="E005") from None
-
-
-def split_origin(origin: str) -> tuple[str, str, str] | None:
-    """Scheme, host and port (``""`` if none) of an ``Origin`` header; None if no browser sends it.
-
-    Safe on anything a stranger can send: bounded in length and time, and it never raises.
-    """
-    if len(origin) > MAX_ORIGIN_LENGTH:
-        return None
-    match = _SERIALISED.fullmatch(origin)
-    if match is None:
-        return None
-    scheme, host, port = match.groups("")
-    if len(host) > MAX_HOST_LENGTH:
-        return None
-    # A browser leaves the default port out.
-    if port and (port == DEFAULT_PORTS.get(scheme) or int(port) > MAX_PORT):
-        return None
-    return scheme, host, port
-
-
-class OriginMatcher:
-    """Immutable answer to "which entry allows this origin?", flat in the number of entries.
-
-    An exact origin is one set lookup. A wildcard is found by its host in a dictionary: one lookup
-    for each label that any wildcard has, not for each label that a stranger sends. Only regular
-    expressions are tried one by one, each against the whole origin.
-    """
-
-    __slots__ = ("_depth", "_match_inexact", "_patterns", "_wildcards", "exact", "is_exact")
-
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        exact: set[str] = set()
-        # ".example.com" (wildcard) or "localhost" (any port) -> (scheme, port) -> the entry
-        wildcards: dict[str, dict[tuple[str, str], OriginPattern]] = {}
-        patterns: list[re.Pattern[str]] = []
-        for entry in entries:
-            if isinstance(entry, re.Pattern):
-                patterns.append(entry)
-            elif isinstance(entry, str) or entry.is_exact:
-                exact.add(str(entry))
-            else:
-                host = f".{entry.host}" if entry.subdomains else entry.host
-                wildcards.setdefault(host, {})[entry.scheme, entry.port] = entry
-        self.exact = frozenset(exact)
-        self._wildcards = wildcards
-        self._depth = max((host.count(".") for host in wildcards if host[0] == "."), default=0)
-        self._patterns = tuple(patterns)
-        # Whether there are no others.
-        self.is_exact = not wildcards and not patterns
-        # Ten patterns cost as much as the rest of a request, and visitors come from few origins.
-        # Random ones, which a stranger may send, push these out and do no more.
-        self._match_inexact = functools.lru_cache(maxsize=REMEMBERED)(self._first_inexact)
-
-    def match(self, origin: str) -> Entry | None:
-        """The most specific entry that allows ``origin``, or None."""
-        if origin in self.exact:
-            return origin
-        if self.is_exact or len(origin) > MAX_ORIGIN_LENGTH:
-            return None
-        return self._match_inexact(origin)
-
-    def _first_inexact(self, origin: str) -> Entry | None:
-        return next(self.matches(origin), None)
-
-    def matches(self, origin: str) -> Iterator[Entry]:
-        """All entries that allow ``origin``, the most specific first."""
-        if origin in self.exact:
-            yield origin
-        if self.is_exact or (parts := split_origin(origin)) is None:
-            return
-        yield from self._matching_wildcards(*parts)
-        for pattern in self._patterns:
-            if pattern.fullmatch(origin):
-                yield pattern
-
-    def _matching_wildcards(self, scheme: str, host: str, port: str) -> list[OriginPattern]:
-        found: list[OriginPattern] = []
-        # From the right, so that a host of a hundred labels costs no more than one of three.
-        dot = len(host)
-        for _ in range(self._depth):
-            dot = host.rfind(".", 0, dot)
-            if dot == -1:
-                break
-            self._collect(found, host[dot:], scheme, port)
-        self._collect(found, host, scheme, port)
-        found.reverse()
-        return found
-
-    def _collect(self, found: list[OriginPattern], host: str, scheme: str, port: str) -> None:
-        ports = self._wildcards.get(host)
-        if ports is not None:
-            for key in ((scheme, ANY_PORT), (scheme, port)):
-                if key in ports:
-                    found.append(ports[key])
 
 
 _GENERIC_HINT = (
@@ -268,21 +125,21 @@ def _split(text: str) -> tuple[str, str]:
 
 def _refuse_several(text: str) -> None:
     pieces = [piece for piece in _SEPARATORS.split(text) if piece]
-    advice = "a list has one string for each"
     if len(pieces) == 1 and re.match(r"[^:/]+://[^/?#]*://", text):
         # "https://a" "https://b": Python joins neighbouring strings when the comma is missing.
         pieces = [piece for piece in re.split(r"(?<=.)(?=https?://)", text) if piece]
         advice = "a comma is missing between two strings"
-    elif not (
+    elif len(pieces) > 1 and (
         re.search(r"[,;]", text) or text.count("://") > 1 or all("." in piece for piece in pieces)
     ):
-        advice = ""  # "https://my app.example.com"
-    if advice and (len(pieces) > 1 or "comma" in advice):
-        repaired = [origin for piece in pieces if (origin := guess_origin(piece))]
-        hint = f"Write {', '.join(map(repr, repaired))}." if repaired else "Write them one by one."
-        raise _Objection(f"holds several origins; {advice}", hint)
-    if "".join(pieces) != text or not text.isprintable():
+        advice = "a list has one string for each"
+    elif "".join(pieces) != text or not text.isprintable():  # "https://my app.example.com"
         raise _Objection("has white space, commas or invisible characters in it")
+    else:
+        return
+    repaired = [origin for piece in pieces if (origin := guess_origin(piece))]
+    hint = f"Write {', '.join(map(repr, repaired))}." if repaired else "Write them one by one."
+    raise _Objection(f"holds several origins; {advice}", hint)
 
 
 def _compile_hint(text: str) -> str:
@@ -330,20 +187,17 @@ def _check_scheme(scheme: str) -> None:
 
 def _split_port(authority: str) -> tuple[str, str]:
     if authority.startswith("["):
-        host, bracket, rest = authority.partition("]")
-        if not bracket or (rest and not rest.startswith(":")):
+        address, bracket, rest = authority.partition("]")
+        if not bracket or rest[:1] not in ("", ":"):
             raise _Objection("has brackets that do not hold an IPv6 address")
-        return host + bracket, _port_after(rest)
-    if authority.count(":") > 1:
+        host = address + bracket
+    elif authority.count(":") > 1:
         raise _Objection("has more than one colon; an IPv6 address goes into brackets")
-    host, colon, port = authority.partition(":")
-    return host, _port_after(colon + port)
-
-
-def _port_after(text: str) -> str:
-    if text == ":":
+    else:
+        host = authority.partition(":")[0]
+    if authority == f"{host}:":
         raise _Objection("has a colon and no port")
-    return text[1:]
+    return host, authority[len(host) + 1 :]
 
 
 def _check_port(scheme: str, port: str) -> None:
@@ -467,7 +321,7 @@ def guess_origin(text: str) -> str | None:
         if authority.count(":") > 1 and not authority.startswith("["):
             # "::1:3000" is an address as well, but hardly the one that was meant.
             address, colon, port = authority.rpartition(":")
-            if len(port) < 4 or not _is_ipv6(address):
+            if len(port) < 4 or ip_address(address) is None:
                 address, colon, port = authority, "", ""
             authority = f"[{ipaddress.IPv6Address(address).compressed}]{colon}{port}"
         host, port = _split_port(authority.removesuffix(":"))
@@ -479,14 +333,6 @@ def guess_origin(text: str) -> str | None:
         return str(_parse(f"{scheme}://{host}{port}"))
     except (_Objection, ValueError):
         return None
-
-
-def _is_ipv6(text: str) -> bool:
-    try:
-        ipaddress.IPv6Address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _repair_host(host: str) -> str:

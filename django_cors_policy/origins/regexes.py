@@ -16,16 +16,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+from django_cors_policy.exceptions import PolicyError
+
 from .backtracking import Automaton, BudgetSpentError, Texts
-from .exceptions import PolicyError
-from .origins import (
+from .parser import parse_origin
+from .pattern import (
     MAX_HOST_LENGTH,
-    MAX_LABEL_LENGTH,
-    MAX_LABELS,
     MAX_ORIGIN_LENGTH,
-    MAX_SCHEME_LENGTH,
     OriginPattern,
-    parse_origin,
     split_origin,
 )
 from .regex_tree import (
@@ -89,7 +87,7 @@ def matches_strangers(pattern: re.Pattern[str]) -> bool:
     )
 
 
-def open_name(pattern: re.Pattern[str]) -> tuple[str, str] | None:
+def registrable_by_anyone(pattern: re.Pattern[str]) -> tuple[str, str] | None:
     """Two origins that ``pattern`` matches, under names that two people could have registered.
 
     Any name below ``github.io`` is such a case, or any that begins with ``shop-``. A pattern that
@@ -139,14 +137,14 @@ def is_slow_on_paths(pattern: re.Pattern[str]) -> bool | None:
     return _has_slow_text(pattern, _path_texts(pattern.pattern))
 
 
-def neighbour(pattern: re.Pattern[str]) -> tuple[str, str, str] | None:
+def lookalike(pattern: re.Pattern[str]) -> tuple[str, str, str] | None:
     """An origin of somebody else's that ``pattern`` matches beside its own.
 
     Returns the origin meant, the origin that matches too, and why: "a dot is not escaped".
     """
     for origin in samples(pattern):
         owner = registrable_domain(origin.host)
-        for host, why in _neighbours(origin.host, owner):
+        for host, why in _lookalike_hosts(origin.host, owner):
             if re.search(r"(^|\.)(?!xn--)[a-z-]*[0-9][a-z0-9-]*$", host):
                 continue  # no top-level name has a digit in it
             other = str(replace(origin, host=host))
@@ -182,7 +180,7 @@ def _changed_names(name: str) -> Iterator[str]:
                     yield f"{name[:index]}{other}{name[index + 1 :]}"
 
 
-def _neighbours(host: str, owner: str) -> Iterator[tuple[str, str]]:
+def _lookalike_hosts(host: str, owner: str) -> Iterator[tuple[str, str]]:
     for index, character in enumerate(host):
         if character == ".":
             yield f"{host[:index]}x{host[index + 1 :]}", "a dot is not escaped"
@@ -191,53 +189,42 @@ def _neighbours(host: str, owner: str) -> Iterator[tuple[str, str]]:
     yield f"{host}evil.example", "the end is open"
 
 
-_NOTHING_FOUND = "no origin was found that it matches"
-_UNREADABLE = "the check cannot read all of it, nor tell how long it takes"
-_TOO_LARGE = "it is too large"
-_TOO_SLOW = "it takes too many steps"
-
-
 class _Trial(NamedTuple):
     samples: tuple[OriginPattern, ...]
     why_untried: str | None
 
 
-class _TooSlowError(Exception):
-    pass
+_TOO_LARGE = _Trial((), "it is too large")
+_TOO_SLOW = _Trial((), "it takes too many steps")
+_UNREADABLE = _Trial((), "the check cannot read all of it, nor tell how long it takes")
 
 
 @functools.lru_cache(maxsize=256)  # each of the questions above asks for it
 def _try(pattern: re.Pattern[str]) -> _Trial:
     try:
-        origins = tuple(dict.fromkeys(_matching_origins(pattern)))
+        tree = read(pattern)
+        # Each repetition in full: what is too large to be counted is not tried.
+        automaton = Automaton(tree, _ALPHABET, MAX_HOST_LENGTH)
+        if automaton.costly_text(_origin_texts(_TRIED_LENGTH), _TRIED_STEPS):
+            return _TOO_SLOW
+        variety = _vary(tree, _MOST_COMBINATIONS)
+        if len(variety.needed) > _MOST_ALTERNATIVES:
+            return _TOO_LARGE
+
+        def is_harmless(text: str) -> bool:
+            return not automaton.is_ambiguous or automaton.count_steps(text) <= _SAMPLE_STEPS
+
+        needed, more = map(_sendable, variety)
+        if not all(map(is_harmless, needed)):
+            return _TOO_SLOW
+        texts = [*needed, *filter(is_harmless, more)]
     except UnreadableError:
-        return _Trial((), _UNREADABLE)
+        return _UNREADABLE
     except BudgetSpentError:
-        return _Trial((), _TOO_LARGE)
-    except _TooSlowError:
-        return _Trial((), _TOO_SLOW)
-    return _Trial(origins, None if origins else _NOTHING_FOUND)
-
-
-def _matching_origins(pattern: re.Pattern[str]) -> Iterator[OriginPattern]:
-    tree = read(pattern)
-    # Each repetition in full: what is too large to be counted is not tried.
-    automaton = Automaton(tree, _ALPHABET, MAX_HOST_LENGTH)
-    if automaton.costly_text(_origin_texts(_TRIED_LENGTH), _TRIED_STEPS):
-        raise _TooSlowError
-    variety = _vary(tree, _MOST_COMBINATIONS)
-    if len(variety.needed) > _MOST_ALTERNATIVES:
-        raise BudgetSpentError
-
-    def is_harmless(text: str) -> bool:
-        return not automaton.is_ambiguous or automaton.count_steps(text) <= _SAMPLE_STEPS
-
-    needed, more = map(_sendable, variety)
-    if not all(map(is_harmless, needed)):
-        raise _TooSlowError
-    for text in (*needed, *filter(is_harmless, more)):
-        if pattern.fullmatch(text) and (origin := _origin(text)):
-            yield origin
+        return _TOO_LARGE
+    found = (_origin(text) for text in texts if pattern.fullmatch(text))
+    origins = tuple(dict.fromkeys(filter(None, found)))
+    return _Trial(origins, None if origins else "no origin was found that it matches")
 
 
 def _sendable(texts: list[str]) -> list[str]:
@@ -269,26 +256,14 @@ def _has_slow_text(pattern: re.Pattern[str], texts: Texts) -> bool | None:
     return None
 
 
-_LETTERS = string.ascii_lowercase
-_LABEL = _LETTERS + string.digits + "-_"
-_ALPHABET = f"{_LABEL}.:/"
+_ALPHABET = f"{string.ascii_lowercase}{string.digits}-_.:/"
 
 
 def _origin_texts(longest: int) -> Texts:
-    def successors(text: str) -> str:
-        scheme, colon, rest = text.partition(":")
-        if not colon:
-            return _after_scheme(scheme)
-        if len(rest) < len("//"):
-            return "/"
-        if len(text) >= longest - len(max(endings, key=len)):
-            return ""
-        return _after_host(rest[len("//") :])
-
     endings = ("", "a", "-", "0", ".a", ":1", "/a", "//a", "://a")
     return Texts(
         alphabet=_ALPHABET,
-        successors=successors,
+        longest=longest - len(max(endings, key=len)),
         endings=endings,
         is_text=lambda text: split_origin(text) is not None,
         is_prefix=False,
@@ -296,39 +271,12 @@ def _origin_texts(longest: int) -> Texts:
     )
 
 
-def _after_scheme(scheme: str) -> str:
-    if not scheme:
-        return _LETTERS
-    return f"{_LETTERS}{string.digits}-.:" if len(scheme) < MAX_SCHEME_LENGTH else ":"
-
-
-def _after_host(authority: str) -> str:
-    host, colon, _ = authority.partition(":")
-    label = host.rpartition(".")[2]
-    if colon or len(host) >= MAX_HOST_LENGTH:
-        return ""  # a port is too short to matter: it is one of the endings
-    return "".join(
-        (
-            _LABEL if len(label) < MAX_LABEL_LENGTH else "",
-            "." if label and host.count(".") < MAX_LABELS - 1 else "",
-            ":" if label else "",
-        )
-    )
-
-
 def _path_texts(written: str) -> Texts:
-    characters = "".join(sorted(ALPHABET.union(written)))
-
-    def successors(text: str) -> str:
-        if not text:
-            return "/"
-        return characters if len(text) < _PATH_LENGTH else ""
-
     return Texts(
-        alphabet=characters,
-        successors=successors,
+        alphabet="".join(sorted(ALPHABET.union(written))),
+        longest=_PATH_LENGTH,
         endings=("",),
-        is_text=lambda text: True,
+        is_text=lambda text: text.startswith("/"),
         is_prefix=True,
         periodic_from=_PERIODIC_FROM,
     )

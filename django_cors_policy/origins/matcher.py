@@ -1,0 +1,77 @@
+"""Which entry of a list of origins allows an origin: what a request runs."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Iterator
+
+from .pattern import ANY_PORT, MAX_ORIGIN_LENGTH, Entry, OriginPattern, split_origin
+
+# So many origins are remembered for each list that holds wildcards or patterns.
+REMEMBERED = 1024
+
+
+class OriginMatcher:
+    """Immutable answer to "which entry allows this origin?", flat in the number of entries.
+
+    An exact origin is one set lookup. A wildcard is found by its host in a dictionary: one lookup
+    for each label that any wildcard has, not for each label that a stranger sends. Only regular
+    expressions are tried one by one, each against the whole origin.
+    """
+
+    __slots__ = ("_depth", "_match_inexact", "_patterns", "_wildcards", "exact", "is_exact")
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        exact: set[str] = set()
+        # ".example.com" (wildcard) or "localhost" (any port) -> (scheme, port) -> the entry
+        wildcards: dict[str, dict[tuple[str, str], OriginPattern]] = {}
+        patterns: list[re.Pattern[str]] = []
+        for entry in entries:
+            if isinstance(entry, re.Pattern):
+                patterns.append(entry)
+            elif isinstance(entry, str) or entry.is_exact:
+                exact.add(str(entry))
+            else:
+                host = f".{entry.host}" if entry.subdomains else entry.host
+                wildcards.setdefault(host, {})[entry.scheme, entry.port] = entry
+        self.exact = frozenset(exact)
+        self._wildcards = wildcards
+        self._depth = max((host.count(".") for host in wildcards if host[0] == "."), default=0)
+        self._patterns = tuple(patterns)
+        # Whether there are no others.
+        self.is_exact = not wildcards and not patterns
+        # Ten patterns cost as much as the rest of a request, and visitors come from few origins.
+        # Random ones, which a stranger may send, push these out and do no more.
+        self._match_inexact = functools.lru_cache(maxsize=REMEMBERED)(self._first_inexact)
+
+    def match(self, origin: str) -> Entry | None:
+        """The most specific entry that allows ``origin``, or None."""
+        if origin in self.exact:
+            return origin
+        if self.is_exact or len(origin) > MAX_ORIGIN_LENGTH:
+            return None
+        return self._match_inexact(origin)
+
+    def _first_inexact(self, origin: str) -> Entry | None:
+        return next(self.matches(origin), None)
+
+    def matches(self, origin: str) -> Iterator[Entry]:
+        """All entries that allow ``origin``, the most specific first."""
+        if origin in self.exact:
+            yield origin
+        if self.is_exact or (parts := split_origin(origin)) is None:
+            return
+        scheme, host, port = parts
+        # From the right, and no more than any wildcard has: a host of a hundred labels costs as
+        # little as one of three.
+        labels = host.rsplit(".", self._depth)
+        suffixes = ("." + ".".join(labels[index:]) for index in range(1, len(labels)))
+        for name in (host, *suffixes):
+            ports = self._wildcards.get(name, {})
+            for key in ((scheme, port), (scheme, ANY_PORT)):
+                if key in ports:
+                    yield ports[key]
+        for pattern in self._patterns:
+            if pattern.fullmatch(origin):
+                yield pattern
