@@ -21,7 +21,7 @@ from django.test import AsyncClient, Client, RequestFactory
 from django.utils.cache import patch_vary_headers
 
 from django_cors_policy import decorators
-from django_cors_policy.checks import check_setup
+from django_cors_policy.checks import check_middleware
 from django_cors_policy.middleware import CorsPolicyMiddleware
 
 from .wire import APP, CREDENTIALS, ORIGIN, STRANGER, VARY
@@ -227,7 +227,7 @@ def test_a_cache_outside_keeps_the_headers_of_revoked_origins(
     assert revoked.has_header(ORIGIN) == still_reads
     assert revoked.content == b"GET hello"
     assert allowed[ORIGIN] == STRANGER
-    assert [warning.id[-4:] for warning in check_setup()] == ["W004"] * is_warned_about
+    assert [warning.id[-4:] for warning in check_middleware()] == ["W004"] * is_warned_about
 
 
 # -- PATHS ----------------------------------------------------------------------------------------

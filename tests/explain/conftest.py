@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.snapshot import allowlist
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.hooks import hooks
 
 from .site import ROW
