@@ -36,24 +36,18 @@ class BudgetSpentError(Exception):
 class Texts(NamedTuple):
     """The texts that strangers can send, and how they are matched.
 
-    ``is_text`` tells whether a text can be sent. ``endings`` make one of the beginning of a text,
-    or turn a text that matches into one that does not. A beginning is made no longer than
-    ``longest``. ``is_prefix``: a match of the beginning is enough. From ``periodic_from``
-    characters on, texts only repeat themselves.
+    ``is_beginning`` tells whether a text that can be sent begins so, and ``is_text`` whether a text
+    can be sent once it has one of ``endings``: these may turn a text that matches into one that
+    does not. ``is_prefix``: a match of the beginning is enough. From ``periodic_from`` characters
+    on, texts only repeat themselves.
     """
 
     alphabet: str
-    longest: int
+    is_beginning: Callable[[str], bool]
     endings: tuple[str, ...]
     is_text: Callable[[str], bool]
     is_prefix: bool
     periodic_from: int
-
-    def has_beginning(self, text: str) -> bool:
-        """Whether a text that can be sent begins with ``text``, and may go on."""
-        return len(text) <= self.longest and any(
-            self.is_text(text + ending) for ending in self.endings
-        )
 
 
 # Places, and in how many ways each is reached.
@@ -321,7 +315,7 @@ class Automaton:
         for place, text in (queue := [(0, "")]):  # grows on the way
             for character, moves in self._moves(place).items():
                 for to, _ in moves:
-                    if to not in texts_to and texts.has_beginning(text + character):
+                    if to not in texts_to and texts.is_beginning(text + character):
                         texts_to[to] = text + character
                         queue.append((to, text + character))
         for head in self._heads:
@@ -379,7 +373,7 @@ class Automaton:
 
     def _goes_on(self, attempt: _Attempt, texts: Texts) -> bool:
         has_matched = texts.is_prefix and self._is_final(attempt)
-        return texts.has_beginning(attempt.text) and not has_matched
+        return texts.is_beginning(attempt.text) and not has_matched
 
     def _is_costly(self, attempt: _Attempt, texts: Texts, limit: int) -> bool:
         """Whether so many steps are for nothing: with one of the endings the text fails."""

@@ -22,7 +22,10 @@ from .backtracking import Automaton, BudgetSpentError, Texts
 from .parser import parse_origin
 from .pattern import (
     MAX_HOST_LENGTH,
+    MAX_LABEL_LENGTH,
+    MAX_LABELS,
     MAX_ORIGIN_LENGTH,
+    MAX_SCHEME_LENGTH,
     OriginPattern,
     split_origin,
 )
@@ -259,11 +262,22 @@ def _has_slow_text(pattern: re.Pattern[str], texts: Texts) -> bool | None:
 _ALPHABET = f"{string.ascii_lowercase}{string.digits}-_.:/"
 
 
+_LABEL = f"[a-z0-9_-]{{1,{MAX_LABEL_LENGTH}}}"
+# A port is too short to matter: it is one of the endings.
+_BEGINNING = re.compile(
+    rf"[a-z][a-z0-9.-]{{0,{MAX_SCHEME_LENGTH - 1}}}(?::|:/|://(?![^:]{{{MAX_HOST_LENGTH + 1}}})"
+    rf"(?:{_LABEL}\.){{0,{MAX_LABELS - 1}}}(?:{_LABEL}:?)?)?"
+)
+
+
 def _origin_texts(longest: int) -> Texts:
     endings = ("", "a", "-", "0", ".a", ":1", "/a", "//a", "://a")
+    longest_beginning = longest - len(max(endings, key=len))
     return Texts(
         alphabet=_ALPHABET,
-        longest=longest - len(max(endings, key=len)),
+        is_beginning=lambda text: (
+            len(text) <= longest_beginning and _BEGINNING.fullmatch(text) is not None
+        ),
         endings=endings,
         is_text=lambda text: split_origin(text) is not None,
         is_prefix=False,
@@ -274,9 +288,9 @@ def _origin_texts(longest: int) -> Texts:
 def _path_texts(written: str) -> Texts:
     return Texts(
         alphabet="".join(sorted(ALPHABET.union(written))),
-        longest=_PATH_LENGTH,
+        is_beginning=lambda text: text.startswith("/") and len(text) <= _PATH_LENGTH,
         endings=("",),
-        is_text=lambda text: text.startswith("/"),
+        is_text=lambda text: True,
         is_prefix=True,
         periodic_from=_PERIODIC_FROM,
     )

@@ -26,7 +26,7 @@ def automaton(pattern: str, most_repeats: int = 100) -> Automaton:
 def texts(longest: int, *, is_prefix: bool = False, periodic_from: int = 1000) -> Texts:
     return Texts(
         alphabet=ALPHABET,
-        longest=longest,
+        is_beginning=lambda text: len(text) <= longest,
         endings=("", "-"),
         is_text=lambda text: True,
         is_prefix=is_prefix,
