@@ -1,9 +1,9 @@
-"""What decorators have written on views, read from the views and from the URLconf.
+"""Find the policy decorators on views, in the views themselves and in the URLconf.
 
-``views`` finds the decorator of each HTTP method, ``frameworks`` knows how Django, REST framework
-and Django Ninja make views. ``hidden`` finds decorators that another function hides, with the
-search of ``holding``. ``bypasses`` and ``calls`` find methods that a decorator nearby does not
-govern.
+``views`` finds the decorator of each HTTP method. ``frameworks`` knows how Django, REST framework
+and Django Ninja build views. ``hidden`` finds decorators that another function hides, with the
+search in ``holding``. ``bypasses`` and ``calls`` find methods that a decorator does not govern,
+although it is on a method that they override or call.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Methods that pass by a decorator: they override, or call, a method that has one."""
+"""Find methods that bypass a decorator: they override or call a decorated method."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from .views import ViewInspection, find_on_class, find_on_handler, mro_of
 
 @dataclass(frozen=True)
 class Bypass:
-    """``method`` is answered by ``by``, which ``declaration`` on ``on`` does not govern.
+    """``by`` handles the HTTP method ``method``, and ``declaration`` on ``on`` does not govern it.
 
-    ``is_call``: whether ``by`` calls ``on``; else it overrides it.
+    ``is_call``: whether ``by`` calls ``on``; otherwise it overrides ``on``.
     """
 
     method: str
@@ -29,17 +29,17 @@ class Bypass:
 
 
 def find_bypasses(view: ViewInspection) -> Iterator[Bypass]:
-    """Handlers without a decorator of their own, beside a method that has one."""
+    """Yield undecorated handlers that override or call a decorated method."""
     view_class = view.view_class
     if view_class is None or view.around or view.operations:
         return
     yield from _find_overriding(view, view_class)
-    if marks_of_class(view_class):  # few classes: to read code takes long
+    if marks_of_class(view_class):  # reading code is slow, and few classes need it
         yield from _find_calling(view, view_class)
 
 
 def _find_overriding(view: ViewInspection, view_class: type) -> Iterator[Bypass]:
-    """Handlers that are overridden without a decorator, where a parent's has one."""
+    """Yield undecorated handlers that override a decorated handler of a parent class."""
     for method in view.methods or ("",):
         handler = view.handler_of(method)
         by = ""
@@ -54,7 +54,7 @@ def _find_overriding(view: ViewInspection, view_class: type) -> Iterator[Bypass]
 
 
 def _find_calling(view: ViewInspection, view_class: type) -> Iterator[Bypass]:
-    """Handlers without a decorator whose code calls a decorated method of their class."""
+    """Yield undecorated handlers whose code calls a decorated method of their class."""
     name = name_of(view_class)
     for method in view.own_methods or ("",):
         handler = view.handler_of(method)

@@ -1,4 +1,4 @@
-"""Which methods of its own class a method calls, as far as its compiled code shows."""
+"""Find the methods that a method calls on its own class, as far as its bytecode shows."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from .holding import levels_of, look_up, walk_held
 
 _ATTRIBUTE = ("LOAD_ATTR", "LOAD_METHOD")
 _SUPER_ATTRIBUTE = ("LOAD_SUPER_ATTR", "LOAD_SUPER_METHOD")
-# Between "super" and the attribute of what it returns, before Python 3.12.
+# Before Python 3.12, these come between "super" and the attribute of its result.
 _CALLS = ("CALL_FUNCTION", "PRECALL", "CALL", "PUSH_NULL")
 
 
 def find_called_methods(view_class: type, handler: str) -> list[str]:
-    """The methods of ``view_class`` that its method ``handler`` calls, and that these call."""
+    """The methods of ``view_class`` that its method ``handler`` calls, directly or indirectly."""
     found: dict[str, None] = {}
     waiting = [handler]
     while waiting:
@@ -31,26 +31,26 @@ def find_called_methods(view_class: type, handler: str) -> list[str]:
 
 
 def _codes_of(method: Any) -> Iterator[types.CodeType]:
-    """The code of a function, and of those that it wraps or holds."""
+    """The code of ``method``, and of the functions that it wraps or references."""
     for function in (*levels_of(method), *walk_held(method)):
         if type(function) is types.FunctionType and function.__code__.co_argcount:
             yield function.__code__
 
 
-@functools.lru_cache(maxsize=4096)  # a framework's handlers are those of many classes
+@functools.lru_cache(maxsize=4096)  # many classes share a framework's handlers
 def _names_of_self(code: types.CodeType, this: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(_read_names_of_self(code, this))
 
 
 def _read_names_of_self(code: types.CodeType, this: tuple[str, ...]) -> Iterator[str]:
-    """The attributes of the object that the code calls ``this``, and of ``super()``."""
+    """The attributes that the code reads from the variable ``this`` and from ``super()``."""
     before: Any = None
     for instruction in dis.get_instructions(code):
         name = instruction.opname
         if name in _SUPER_ATTRIBUTE or (name in _ATTRIBUTE and before in (*this, "super")):
             yield str(instruction.argval)
         if not (before == "super" and name in _CALLS):
-            # One instruction may load two names; the later one is on top.
+            # One instruction may load two names. The second is on top of the stack.
             loaded = instruction.argval if name.startswith("LOAD_") else None
             before = loaded[-1] if isinstance(loaded, tuple) and loaded else loaded
     for constant in code.co_consts:

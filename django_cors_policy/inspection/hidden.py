@@ -1,4 +1,4 @@
-"""The decorator on a view or on what it wraps, also where another function hides it."""
+"""Find the decorator of a view or of a function that it wraps, even if it is hidden."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NO_MARKS: frozenset[Mark] = frozenset()
 
 @dataclass(frozen=True)
 class Found:
-    """A decorator that governs a method of a view, and the name of what it is written on.
+    """A decorator that governs a method of a view. ``on`` is the name of the decorated object.
 
-    ``is_hidden``: another function hides it, so nothing but a search finds it. Such a view is
-    closed, because that function may lead to other views as well. ``better`` is then the code that
-    shows it.
+    ``is_hidden``: another function hides the decorator, so only a search finds it. Such a view is
+    closed, because that function may call other views as well. ``better`` is then code with the
+    decorator in a visible place.
     """
 
     declaration: Declaration
@@ -35,32 +35,32 @@ class Found:
         return bool(self.better) or self.declaration is UNKNOWN
 
     def error(self) -> PolicyError:
-        """What to say about a hidden one (E020)."""
+        """The error E020 for a hidden decorator."""
         reason = (
-            "is hidden: another function holds the decorated view, and the middleware cannot know "
-            "when it calls it"
+            "is hidden: another function contains the decorated view, and the middleware cannot "
+            "know when that function calls it"
         )
         hint = (
-            "Until that changes, the view allows no other origin. If the other function is a "
-            f"decorator, write it below:\n\n{self.better}\n\n"
-            "If it is your own decorator, functools.wraps(view) in it is enough. If it never calls "
-            "the view, decorate the outer view itself."
+            "Until you fix this, the view allows no other origin. If the other function is a "
+            f"decorator, move it below:\n\n{self.better}\n\n"
+            "If you wrote that decorator, you can use functools.wraps(view) in it instead. If the "
+            "other function never calls the decorated view, decorate the outer view itself."
         )
         if self.declaration is UNKNOWN:
-            reason = "may be hidden: the view holds too much to be searched"
+            reason = "may be hidden: the view contains too many objects to search"
             hint = (
-                "Until that changes, the view allows no other origin. Decorate it with "
-                "@cors_policy, or with @same_origin_only to keep it so."
+                "Until you fix this, the view allows no other origin. Decorate it with "
+                "@cors_policy, or with @same_origin_only to keep other origins blocked."
             )
         return PolicyError(self.declaration, reason, hint, id="E020", key=self.on)
 
 
-# What a view that holds too much to be searched may hold.
-UNKNOWN = Declaration(SAME_ORIGIN, "Some decorator")
+# Stands for the decorator that may be in a view with too many objects to search.
+UNKNOWN = Declaration(SAME_ORIGIN, "A decorator")
 
 
 def find_outermost(marks: Iterable[Mark], name: str) -> Found | None:
-    """The outermost of ``marks``, which are on what is called ``name``."""
+    """Return the outermost of ``marks``, which are on the object named ``name``."""
     outermost = max(marks, key=lambda mark: mark.order, default=None)
     return Found(outermost.declaration, name) if outermost is not None else None
 
@@ -74,11 +74,11 @@ def find_through(
     *,
     may_hold: bool = True,
 ) -> Found | None:
-    """The outermost decorator from ``view`` down to what it wraps, beyond the ``inherited`` marks.
+    """Return the outermost decorator of ``view`` and of all that it wraps.
 
-    What a level holds and does not show comes before what the levels below it show; but for the
-    class ``view_class``, and the marks that are ``visible`` elsewhere. ``may_hold``: whether the
-    innermost level is searched.
+    A decorator hidden in one level comes before the visible ones of the levels below. The search
+    ignores ``inherited`` marks. It also does not count as hidden what is on ``view_class``, or
+    ``visible`` in another way. ``may_hold``: whether to search the innermost level.
     """
     levels = list(levels_of(view))
     for level, below in zip(levels, [*levels[1:], None], strict=True):
@@ -94,12 +94,12 @@ def find_through(
 def _find_hidden(
     view: Any, below: Any, visible: frozenset[Mark], view_class: type | None
 ) -> Found | None:
-    """A decorator that ``view`` holds and does not show, elsewhere than ``below``."""
+    """Return a decorator that is hidden in ``view``, but not in ``below``."""
     shown = marks_on(view)
     classes: set[type | None] = {None}
     try:
         for held in walk_held(view, below):
-            # What as_view() made holds its class, and leads to some of its methods only.
+            # The function that as_view() made references its class, but may call only some methods.
             shown_class = class_shown_by(held)
             classes.add(shown_class)
             if is_class(held) and held in classes:
@@ -115,17 +115,18 @@ def _find_hidden(
 
 
 def _write_better(declaration: Declaration, view: Any, held: Any) -> str:
-    """The decorators of ``held`` as they should be written, where ``view`` hides ours."""
+    """Return code for ``held`` in which ``view`` no longer hides our decorator."""
     name = name_of(held).rpartition(".")[2]
     above = "other_decorator"
     if type(view) is types.FunctionType and ".<locals>." in view.__qualname__:
-        # The function within a decorator: "audit.<locals>.inner", or one more with arguments.
+        # The inner function of a decorator: "audit.<locals>.inner". A decorator with arguments
+        # has one more level.
         outer, *inner = view.__qualname__.split(".<locals>.")
         above = outer.rpartition(".")[2] + ("(...)" if len(inner) > 1 else "")
     elif type(view) not in (*FUNCTIONS, types.MethodType) and not is_partial(view):
         above = type(view).__name__
     ours = declaration.name
-    if "..." in ours or "<" in ours:  # it was cut, or holds what cannot be written
+    if "..." in ours or "<" in ours:  # it was cut, or contains a value that is not code
         ours = f"{ours.partition('(')[0]}(...)"
     if class_shown_by(held) is not None:
         actions = "{...}" if actions_of(held) else ""
@@ -133,10 +134,10 @@ def _write_better(declaration: Declaration, view: Any, held: Any) -> str:
     return f"    {ours}\n    @{above}\n    def {name}(request): ..."
 
 
-def marks_carried_by(held: Any, besides: type | None = None) -> frozenset[Mark]:
-    """The marks on a callable and on what it leads to, but for those of the class ``besides``."""
+def marks_carried_by(held: Any, exclude: type | None = None) -> frozenset[Mark]:
+    """The marks on a callable and on what it calls, except those of the class ``exclude``."""
     if is_class(held):
-        is_own = besides is not None and held in besides.__mro__
+        is_own = exclude is not None and held in exclude.__mro__
         return NO_MARKS if is_own else marks_of_class(held)
     marks = marks_on(held)
     is_method = type(held) is types.MethodType
@@ -152,7 +153,7 @@ def marks_carried_by(held: Any, besides: type | None = None) -> frozenset[Mark]:
 
 
 def marks_of_class(view_class: type, names: Container[str] | None = None) -> frozenset[Mark]:
-    """The marks on a class, its parents, and the methods of all, or those in ``names`` alone."""
+    """The marks on a class, its parents, and their methods; with ``names`` only on those."""
     parents = [klass for klass in view_class.__mro__ if klass is not object]
     members = (
         value

@@ -1,8 +1,8 @@
-"""What a callable holds, found without asking it: closures, partials, attributes, containers.
+"""Search the objects that a callable holds: in closures, partials, attributes and containers.
 
-A decorator that copies nothing from the view below it still holds that view somewhere. Only what
-``vars()`` and the interpreter's own types show is looked at. No attribute is asked of an object of
-a foreign class: a proxy may answer every question, or run code to do so.
+A decorator that copies no attributes from the view still has a reference to that view. The search
+reads only ``vars()`` and Python's built-in types. It never gets attributes from objects of other
+classes, because a proxy may return a value for any name, or run code.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from typing import Any, TypeGuard
 
 from django_cors_policy.decorators import attributes
 
-# For one view: objects that hold others, and values altogether. Real decorators stay far below.
+# Limits for one view: objects that hold others, and all values. Real decorators need far fewer.
 MOST_OBJECTS = 50_000
 MOST_VALUES = 1_000_000
 
-# The iteration of the base class: a subclass may run code of its own.
+# The iterators of the base classes, because a subclass may run its own code.
 _CONTAINERS: tuple[tuple[type, Callable[[Any], Iterable[Any]]], ...] = (
     (dict, lambda items: (*dict.keys(items), *dict.values(items))),
     (collections.deque, collections.deque.__iter__),
@@ -30,34 +30,34 @@ _CONTAINERS: tuple[tuple[type, Callable[[Any], Iterable[Any]]], ...] = (
     (set, set.__iter__),
     (frozenset, frozenset.__iter__),
 )
-# Values that hold nothing; others are recognised as they come.
+# Types whose values hold no other objects. The search adds more when it finds them.
 _PLAIN = frozenset({str, bytes, int, float, bool, type(None)})
 
 
 class TooMuchError(Exception):
-    """A view holds more than is looked at."""
+    """The view holds more objects than the search looks at."""
 
 
 def look_up(view_class: type | None, name: str) -> Any:
-    """What ``view_class`` has under ``name``, itself or by a parent; None if nothing."""
+    """The attribute ``name`` of ``view_class`` or of its parents; None if there is none."""
     mro = view_class.__mro__ if view_class is not None else ()
     return next((vars(klass)[name] for klass in mro if name in vars(klass)), None)
 
 
 def is_class(thing: object) -> TypeGuard[type]:
-    """Whether ``thing`` is a class. ``isinstance`` would ask a proxy its class."""
+    """Whether ``thing`` is a class. ``isinstance`` would run code of a proxy."""
     return issubclass(type(thing), type)
 
 
 def is_partial(thing: object) -> bool:
-    """Whether ``thing`` is a ``functools.partial``; as ``is_class``."""
+    """Whether ``thing`` is a ``functools.partial``, without ``isinstance``."""
     return issubclass(type(thing), functools.partial)
 
 
 def levels_of(view: Any) -> Iterator[Any]:
-    """``view``, what ``functools.wraps`` and partials say is below it, and so on; outermost first.
+    """Yield ``view``, then what it wraps by ``functools.wraps`` or a partial, and so on.
 
-    It ends at the function that ``as_view()`` made, at a method, at an object.
+    Ends at the function that ``as_view()`` made, at a method, or at an instance.
     """
     seen: set[int] = set()
     while id(view) not in seen:
@@ -68,7 +68,7 @@ def levels_of(view: Any) -> Iterator[Any]:
             continue
         own = attributes(view)
         below = own.get("__wrapped__")
-        # as_view() copies the attributes of dispatch(), which may have been wrapped.
+        # as_view() copies the attributes of dispatch(), also its __wrapped__.
         is_as_view = _names_class(own) and not _names_class(attributes(below))
         if below is None or is_as_view or type(view) is types.MethodType or is_class(view):
             return
@@ -79,16 +79,17 @@ def _names_class(own: Any) -> bool:
     return "view_class" in own or "cls" in own
 
 
-def walk_held(view: Any, besides: Any = None) -> Iterator[Any]:
-    """The callables and classes that ``view`` holds, those that they hold, and so on; each once.
+def walk_held(view: Any, exclude: Any = None) -> Iterator[Any]:
+    """Yield the callables and classes that ``view`` holds, directly or indirectly; each once.
 
-    Not ``besides``, and what only that holds. Raises ``TooMuchError`` where there is no end to it.
+    Leaves out ``exclude``, and all that only ``exclude`` holds. Raises ``TooMuchError`` above the
+    limits.
     """
     plain = set(_PLAIN)
-    seen = {id(view), id(besides)}
+    seen = {id(view), id(exclude)}
     values = 0
-    # What is looked into, and whether any object in it is looked into as well. From a plain object
-    # only callables are: an application's objects lead everywhere.
+    # Values to search, each with whether to search objects that are not callable, too. In such an
+    # object only callables are searched, because its attributes can lead to the whole application.
     waiting = _held_by(view)
     while waiting:
         value, takes_objects = waiting.pop()
@@ -101,7 +102,7 @@ def walk_held(view: Any, besides: Any = None) -> Iterator[Any]:
             continue
         iterate = _iteration_of(value)
         if iterate is not None:
-            with contextlib.suppress(RuntimeError):  # another thread adds to it
+            with contextlib.suppress(RuntimeError):  # another thread changes the container
                 items = list(iterate(value))
                 values += len(items)
                 held = [(item, takes_objects) for item in items if type(item) not in plain]
@@ -119,9 +120,9 @@ def walk_held(view: Any, besides: Any = None) -> Iterator[Any]:
 
 
 def _held_by(holder: Any) -> list[tuple[Any, bool]]:
-    """What ``holder`` holds, each with whether the objects in it are looked into as well."""
+    """The values in ``holder``, each with whether to search it if it is not callable."""
     if type(holder) is types.MethodType:
-        # Not the object itself: being a view too, it is none that the method calls.
+        # Not the object itself: it may be a view too, but the method does not call it.
         owner = holder.__self__
         of_owner = [] if is_class(owner) else [(value, False) for value in _values_of(owner)]
         return [(holder.__func__, True), *of_owner]
@@ -129,7 +130,7 @@ def _held_by(holder: Any) -> list[tuple[Any, bool]]:
 
 
 def _holds_nothing(kind: type) -> bool:
-    """Whether no object of a type can hold another: a date, a Decimal."""
+    """Whether instances of a type cannot hold other objects, such as a date or a Decimal."""
     return not (
         kind.__dictoffset__
         or issubclass(kind, tuple(container for container, _ in _CONTAINERS))
@@ -142,7 +143,7 @@ def _holds_nothing(kind: type) -> bool:
 
 
 def is_instance(thing: object) -> bool:
-    """Whether ``thing`` is neither a function, method or partial, nor a class."""
+    """Whether ``thing`` is not a function, method, partial or class."""
     return not (
         is_partial(thing)
         or type(thing) in (types.FunctionType, types.MethodType)
@@ -169,10 +170,10 @@ def _values_of(holder: Any) -> Iterator[Any]:
 
 
 def closure_of(function: types.FunctionType) -> Iterator[Any]:
-    """What a function holds of the functions around it."""
+    """The values that a function uses from the functions around it."""
     for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
         if name == "__class__":
-            continue  # there for super(): the class that the method is written in
+            continue  # the class of the method, for super()
         with contextlib.suppress(ValueError):  # an empty cell
             yield cell.cell_contents
 

@@ -1,4 +1,4 @@
-"""The class behind a view, and how views are called in messages."""
+"""The class of a view, and the name of a view in messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 
 
 def class_of(view: Any) -> type | None:
-    """The class behind a view: of ``as_view()``, of REST framework, of a method or an object."""
+    """The class whose ``as_view()`` made the view, or of the method or instance that it is."""
     if (view_class := class_shown_by(view)) is not None:
         return view_class
     if type(view) is types.MethodType:
@@ -22,7 +22,7 @@ def class_of(view: Any) -> type | None:
 
 
 def name_of(view: Any) -> str:
-    """The dotted name of a function or method, or else of the class behind a view."""
+    """The dotted name of a function or method, or else of the class of a view."""
     *_, view = levels_of(view)
     if type(view) is types.MethodType:
         view = view.__func__

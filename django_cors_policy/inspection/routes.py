@@ -1,4 +1,4 @@
-"""The URL patterns of a URLconf, one after the other."""
+"""List the URL patterns of a URLconf."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True)
 class Route:
-    """One URL pattern with all that stands before it.
+    """One URL pattern, with the patterns of the URLconfs that include it.
 
-    ``path`` is for people to read; ``literal`` is what every path of it begins with, and
-    ``is_literal`` whether that is all. ``is_translated``: the path depends on a language that it
-    does not name itself, as it does below ``i18n_patterns``.
+    ``path`` is the whole pattern, for messages. ``literal`` is the fixed text that all its paths
+    begin with; ``is_literal``: there is nothing more after it. ``is_translated``: the path depends
+    on the language, but does not contain it as paths below ``i18n_patterns`` do.
     """
 
     path: str
@@ -36,10 +36,10 @@ def walk_urls(
     *,
     names_language: bool = False,
 ) -> Iterator[Route]:
-    """Every URL pattern of a URLconf, in the order in which they are tried."""
+    """Yield all URL patterns of a URLconf, in the order in which Django tries them."""
     for pattern in patterns:
         if not isinstance(pattern, (URLPattern, URLResolver)):
-            continue  # Django's own checks say what is wrong with it
+            continue  # Django's own checks report it
         text = str(pattern.pattern)
         whole, beginning = text, text
         is_prefix = isinstance(pattern.pattern, LocalePrefixPattern)
@@ -64,6 +64,6 @@ def walk_urls(
 
 
 def _is_translated(pattern: object) -> bool:
-    # What path() and re_path() were given: Django keeps a lazy text, and has no public name for it.
+    # Django has no public attribute for the lazy text that path() or re_path() was given.
     given = vars(pattern)
     return isinstance(given.get("_route", given.get("_regex")), Promise)

@@ -1,7 +1,7 @@
-"""What decorators have written on a view, read from the view for each of its HTTP methods.
+"""Find the decorator that governs each HTTP method of a view.
 
-Nothing here knows of requests or settings. A decorator is found wherever it can be written, and
-where another function hides it, that is found too.
+This uses neither requests nor settings. It finds decorators in all places where you can write them,
+even if another function hides them.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ AnyView = Callable[..., Any]
 
 
 class ViewInspection:
-    """Everything that decorators say about one view. Reads the view once, and never raises.
+    """The policy decorators on one view. Reads the view once.
 
-    ``methods``: the HTTP methods that the view handles, in upper case; empty where only the view
-    knows (a function).
+    ``methods``: the HTTP methods that the view handles, in upper case. Empty if they are unknown,
+    as for a function.
     """
 
     def __init__(self, view: AnyView) -> None:
@@ -43,7 +43,7 @@ class ViewInspection:
         self.operations = ninja_operations(self._inner)
         self._actions = actions_of(self._inner)
         self._is_method = type(self._inner) is types.MethodType
-        # Whether the view is an object of its class, and no function that makes one.
+        # Whether the view is an instance of its class, and not a function that makes one.
         self._is_instance = type(self._inner) is self.view_class
         self._mro = self.view_class.__mro__ if self.view_class is not None else ()
         self._names: list[str] = []
@@ -52,8 +52,8 @@ class ViewInspection:
         self.methods = self._methods()
 
     def find(self, method: str) -> Found | None:
-        """The decorator that governs ``method``, in upper case; any that the view does not handle
-        has what governs the view as a whole.
+        """Return the decorator that governs ``method``, in upper case. For a method that the view
+        does not handle, return the decorator of the whole view.
         """
         if self.around is not None:
             return self.around
@@ -65,16 +65,16 @@ class ViewInspection:
 
     @cached_property
     def found(self) -> frozenset[Found | None]:
-        """What ``find`` returns for all methods; None among it if some have none."""
+        """All results of ``find``. None is one of them if some methods have no decorator."""
         return frozenset(self.find(method) for method in (*self.methods, ""))
 
     @property
     def own_methods(self) -> tuple[str, ...]:
-        """``methods`` but for those that follow another."""
+        """``methods`` without those that have the policy of another method."""
         return tuple(name for name in self.methods if not self._leader_of(name.lower()))
 
     def marks(self) -> set[Mark]:
-        """Every mark that the view leads to, whether or not it governs anything."""
+        """All marks that can be found from the view, even if they govern nothing."""
         found: set[Mark] = set()
         searched: list[Any] = list(levels_of(self.view))
         for operation in self.operations:
@@ -91,13 +91,13 @@ class ViewInspection:
                 continue
         return found
 
-    # -- Its HTTP methods, and what answers them.
+    # -- HTTP methods and their handlers.
 
     def _methods(self) -> tuple[str, ...]:
         if self.operations:
             methods = (method for operation in self.operations for method in operation["methods"])
             return tuple(sorted({str(method).upper() for method in methods}))
-        # setup() and as_view() have head() follow get().
+        # If a class has no head(), Django and REST framework call get() instead.
         return tuple(
             sorted(
                 name.upper()
@@ -107,11 +107,11 @@ class ViewInspection:
         )
 
     def _has_own(self, name: str) -> bool:
-        """Whether the view has a handler or an action for ``name`` itself."""
+        """Whether the view has its own handler or action for ``name``."""
         return name in self._actions or look_up(self.view_class, name) is not None
 
     def handler_of(self, method: str) -> str:
-        """The name of the class's method that answers ``method``; ``""`` if there is none."""
+        """The name of the class's method that handles ``method``; ``""`` if there is none."""
         if self._is_method:
             function = self._inner.__func__
             return function.__name__ if type(function) is types.FunctionType else ""
@@ -124,10 +124,10 @@ class ViewInspection:
         return self._actions.get(name, name)
 
     def _leader_of(self, name: str) -> str:
-        """The method whose policy ``name`` has, in lower case; ``""`` if it has its own.
+        """The method whose policy ``name`` shares, in lower case; ``""`` if it has its own.
 
-        HEAD without a method of its own follows GET. The framework's OPTIONS, which only describes
-        the view, follows GET as well, or else the first method that the view has.
+        HEAD without its own handler shares the policy of GET. So does the framework's OPTIONS,
+        which only describes the view; if the view has no GET, OPTIONS follows its first method.
         """
         if self.view_class is None or self.operations:
             return ""
@@ -140,15 +140,15 @@ class ViewInspection:
 
     @property
     def _handlers(self) -> set[str]:
-        """The names of the class's methods that answer requests."""
+        """The names of the class's methods that handle requests."""
         return {"dispatch", *map(self.handler_of, (*self.methods, ""))}
 
-    # -- What is written around it, on its class, on its operations.
+    # -- Decorators around the view, on its class, and on its operations.
 
     @cached_property
     def around(self) -> Found | None:
-        """What is written around the whole view, or what hides something in it."""
-        # as_view() copies those of dispatch().
+        """The decorator around the whole view, or one that is hidden in it."""
+        # as_view() copies the marks of dispatch().
         origin = self._inner if self._is_method else look_up(self.view_class, "dispatch")
         visible = NO_MARKS.union(
             *(marks_on(vars(klass).get(name)) for klass in self._mro for name in self._handlers),
@@ -164,24 +164,24 @@ class ViewInspection:
         )
 
     def _find_along_mro(self, view_class: type, handler: str) -> Found | None:
-        """The nearest along the MRO; each class is asked for its own method, then for itself."""
+        """The first decorator in the MRO. In each class, its own method comes before the class."""
         is_overridden = False
         for klass, parents in mro_of(view_class):
             if not is_overridden and (found := find_on_handler(klass, parents, handler)):
                 return found
             if found := find_on_class(klass, parents):
                 return found
-            # Overridden and not decorated. (Wrapped by another decorator, it still shows what it
-            # inherits, and the parents are asked.)
+            # Overridden and not decorated. An inherited method that another decorator wraps still
+            # has the inherited marks, and does not count as overridden.
             value = vars(klass).get(handler)
             if value is not None and not marks_on(value) & _inherited_marks(parents, handler):
                 is_overridden = True
-        if self._is_method:  # a function that was put on the object
+        if self._is_method:  # a function that was set on the instance
             return find_outermost(marks_on(self._inner), name_of(self._inner))
         return None
 
     def _find_on_operation(self, method: str) -> Found | None:
-        """What is on the operation of Django Ninja that answers ``method``."""
+        """The decorator on the Django Ninja operation that handles ``method``."""
         for operation in self.operations:
             if method not in operation["methods"]:
                 continue
@@ -204,18 +204,18 @@ class ViewInspection:
 
 
 def _below(view: Any) -> Any:
-    """What is wrapped by ``view``, if anything is."""
+    """The object that ``view`` wraps, or None."""
     return next(itertools.islice(levels_of(view), 1, None), None)
 
 
 def mro_of(view_class: type) -> Iterator[tuple[type, tuple[type, ...]]]:
-    """Each class, and those after it."""
+    """Yield each class of the MRO, with the classes after it."""
     mro = view_class.__mro__
     return ((klass, mro[position + 1 :]) for position, klass in enumerate(mro))
 
 
 def find_on_handler(klass: type, parents: Iterable[type], handler: str) -> Found | None:
-    """What ``klass`` says about its method ``handler``, beyond what it inherits."""
+    """The decorator that ``klass`` itself has on its method ``handler``."""
     value = vars(klass).get(handler)
     if value is None:
         return None
@@ -224,7 +224,7 @@ def find_on_handler(klass: type, parents: Iterable[type], handler: str) -> Found
 
 
 def find_on_class(klass: type, parents: Iterable[type]) -> Found | None:
-    """What ``klass`` says about itself, by a decorator on the class or on ``dispatch``."""
+    """The decorator on ``klass`` itself or on its ``dispatch``."""
     dispatch = vars(klass).get("dispatch")
     inherited = _inherited_marks(parents, "dispatch")
     if found := find_outermost(marks_on(klass) | (marks_on(dispatch) - inherited), name_of(klass)):

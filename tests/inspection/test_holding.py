@@ -132,7 +132,7 @@ def test_what_holds_too_much_is_closed(project: Any, monkeypatch: pytest.MonkeyP
     assert client.options("/other/", headers=PREFLIGHT).status_code == 204
     [message] = check_views()
     assert message.id == "django_cors_policy.E020"
-    assert message.msg.startswith("Some decorator may be hidden: the view holds too much")
+    assert message.msg.startswith("A decorator may be hidden: the view contains too many")
     assert check_decorators() == []
 
 
