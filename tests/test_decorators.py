@@ -617,7 +617,7 @@ class TestListing:
         [[methods, open_to, _]] = self.rows("/class/")
         assert (methods, open_to) == ("GET, POST, PUT", PARTNER)
         assert self.rows("/plain/") == [["any", APP, "CORS_POLICIES['default']"]]
-        assert self.rows("/closed/")[0][1] == "nobody"
+        assert self.rows("/closed/")[0][1] == "no other origin"
         assert self.rows("/<language>/translated/")[0][1] == PARTNER
         assert self.rows("/by-path/plain/") == [
             ["any", STRANGER, "CORS_POLICIES['by-path']['PATHS'][0]"]
@@ -680,23 +680,25 @@ class TestListing:
             }
         }
         [row] = self.rows("/hello/")
-        assert row[1] == rf"{APP}, /https://a\.example/, 2 more, whom ALLOW_ORIGIN_FUNC allows"
+        assert row[1] == rf"{APP}, /https://a\.example/, 2 more, ALLOW_ORIGIN_FUNC"
 
     def test_rows_are_told_where_they_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("django_cors_policy.hooks.hooks.origin_source", object())
-        assert self.rows("/plain/")[0][1] == f"{APP}, rows of the database"
+        assert self.rows("/plain/")[0][1] == f"{APP}, allowlist rows"
         assert self.rows("/function/")[0][1] == PARTNER
         assert self.rows("/public/")[0][1] == "any origin"
-        assert self.rows("/closed/")[0][1] == "nobody"
+        assert self.rows("/closed/")[0][1] == "no other origin"
 
     def test_paths_that_may_be_ruled_otherwise_are_marked(self, settings: Any) -> None:
         settings.CORS_POLICIES = {
             "seven": {"ALLOW_ORIGINS": ["*"], "PATHS": ["/regex/7", re.compile("/by-path/.*x")]}
         }
         settings.ROOT_URLCONF = "tests.urls_routes"
-        assert self.rows("/regex/<int:key>/ *") == [["any", "nobody", "no policy for the path"]]
+        assert self.rows("/regex/<int:key>/ *") == [
+            ["any", "no other origin", "no policy for the path"]
+        ]
         assert self.rows("/by-path/<int:key>/ *")
-        assert self.rows("/literal/") == [["any", "nobody", "no policy for the path"]]
+        assert self.rows("/literal/") == [["any", "no other origin", "no policy for the path"]]
         assert "* Some paths of this pattern may match other PATHS." in self.listing()
 
     def test_wrong_settings(self, settings: Any) -> None:
@@ -709,5 +711,5 @@ class TestListing:
     ) -> None:
         settings.ROOT_URLCONF = "tests.urls_drf_hidden"
         [[methods, open_to, because]] = self.rows("/below/")
-        assert (methods, open_to) == ("GET, PUT", "nobody")
+        assert (methods, open_to) == ("GET, PUT", "no other origin")
         assert because.endswith("below_api_view, hidden by another decorator")

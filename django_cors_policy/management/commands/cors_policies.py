@@ -1,4 +1,4 @@
-"""``manage.py cors_policies``: what is open to whom, for every URL pattern."""
+"""``manage.py cors_policies``: which policy governs each URL pattern, and what it allows."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from django_cors_policy.management.terminal import write_table
 from django_cors_policy.policy import Policy, PolicyBook, Ruling
 from django_cors_policy.resolution import rule_view
 
-# More origins than this are counted in the table; JSON has them all.
+# The table shows this many origins and counts the rest. JSON has them all.
 ORIGINS_SHOWN = 2
 
 
 @dataclass(frozen=True)
 class GovernedMethods:
-    """One or more methods of a URL pattern that one policy governs."""
+    """One or more methods of a URL pattern, governed by the same policy."""
 
     route: Route
     methods: tuple[str, ...]
@@ -51,10 +51,13 @@ class GovernedMethods:
 
 
 class Command(BaseCommand):
-    """Lists every URL pattern with the policy that governs it, by method where they differ."""
+    """List each URL pattern with its policy; methods with different policies get their own rows."""
 
-    help = "List every URL pattern with its CORS policy: what is open to whom, and why."
-    # They name every view that cannot be judged, where this command would stop at the first.
+    help = (
+        "List each URL pattern with the CORS policy that governs it, the reason, and the origins "
+        "that may call it."
+    )
+    # The checks list all invalid policies, but this command would stop at the first one.
     requires_system_checks = (Tags.security, Tags.urls)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -62,12 +65,12 @@ class Command(BaseCommand):
             "--format",
             choices=["table", "json"],
             default="table",
-            help="a table for people (the default), or JSON for scripts",
+            help="a table to read (the default), or JSON for programs",
         )
         parser.add_argument(
             "--only",
             choices=["open", "credentials"],
-            help="only what is open to other origins, or only what is open with credentials",
+            help="list only patterns that other origins can call (at all, or with credentials)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -103,7 +106,7 @@ class Command(BaseCommand):
 
 
 def _rows(book: PolicyBook, route: Route) -> Iterator[GovernedMethods]:
-    """The rows of a pattern: one, unless its methods are governed differently."""
+    """Yield one row for a pattern, or more if its methods have different policies."""
     by_path = book.rule_path(route.literal)
     by_method: dict[Ruling | None, list[str]] = {}
     for method in ViewInspection(route.pattern.callback).own_methods or ("",):
@@ -130,16 +133,16 @@ def _as_cells(row: GovernedMethods) -> tuple[str, str, str, str]:
 def _open_to(row: GovernedMethods) -> str:
     policy = row.policy
     if policy is None or not row.is_open:
-        return "nobody"
+        return "no other origin"
     if policy.any_origin:
         return "any origin"
     who = [_origin_text(origin) for origin in policy.origins]
     if len(who) > ORIGINS_SHOWN:
         who[ORIGINS_SHOWN:] = [f"{len(who) - ORIGINS_SHOWN} more"]
     if _takes_rows(policy):
-        who.append("rows of the database")
+        who.append("allowlist rows")
     if policy.allow_origin_func is not None:
-        who.append("whom ALLOW_ORIGIN_FUNC allows")
+        who.append("ALLOW_ORIGIN_FUNC")
     return ", ".join(who) + (" WITH CREDENTIALS" if policy.allow_credentials else "")
 
 
