@@ -1,8 +1,8 @@
-"""Why a call from another origin is blocked, and what would let it through.
+"""Explain why a call from another origin is blocked, and what to change.
 
-``target`` reads the URL of a call, ``playback`` plays the call as a browser does, and ``server``
-answers it. ``causes`` and ``notes`` put into words what is found, ``cookies`` whether cookies
-travel, and ``fixes`` what to change. ``explanation`` puts all of it together.
+``target`` parses the URL of a call, ``playback`` simulates the browser, and ``server`` finds the
+response of this project. ``causes`` and ``notes`` describe problems, ``cookies`` says whether the
+session cookie is sent, and ``fixes`` writes the changes. ``explanation`` combines the results.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What blocks a call, and what lets it through."""
+"""What blocks a call, and how to fix it."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ from .target import Target
 
 
 def find_cause_in_script(call: Call, target: Target) -> Finding | None:
-    """Why the browser sends nothing at all."""
+    """Return why the browser sends no request at all; None if it sends one."""
     if fetch.is_forbidden_method(call.method):
-        text = f"No script may use the method {call.method}: fetch() throws a TypeError."
+        text = f"Scripts cannot use the method {call.method}: fetch() throws a TypeError."
         return Finding("forbidden-method", text)
     if (
         call.origin.startswith("https://")
@@ -45,32 +45,32 @@ def find_cause_in_script(call: Call, target: Target) -> Finding | None:
         and not is_loopback(target.host)
     ):
         text = (
-            f"The page came over https and calls {target.origin}, which is http: browsers block it "
-            "as mixed content before CORS is asked."
+            f"The page uses https, but it calls {target.origin} over http. Browsers block this as "
+            "mixed content, before they check CORS."
         )
         return Finding("mixed-content", text, (call_instead(target.over_https),))
     return None
 
 
 def find_cause(steps: Sequence[Step]) -> Finding | None:
-    """Why the call does not do what its author meant; None if it does."""
+    """Return why the call does not work as its author intended; None if it does."""
     first, last = steps[0], steps[-1]
     redirect = next((step for step in steps if step.location is not None), None)
     is_blocked = last.failure is not None
     if is_blocked and not has_middleware():
-        text = f"{OURS!r} is not in MIDDLEWARE, so nobody answers for CORS."
+        text = f"{OURS!r} is not in MIDDLEWARE, so responses have no CORS headers."
         line = f'MIDDLEWARE = ["{OURS}", *MIDDLEWARE]'
         return Finding("no-middleware", text, (Fix("settings", (line,)),))
     if last.response.status_code == 500:
         text = (
-            f"With DEBUG, Django answers 500 to a {last.request.method} without the slash at the "
-            "end: a redirect to it would lose the body."
+            f"With DEBUG, Django answers this {last.request.method} with status 500: the path has "
+            "no slash at its end, and a redirect would lose the body."
         )
         return Finding("append-slash", text, (call_instead(last.target.with_slash),))
     if last.failure is not None and last.failure.step == browser.REDIRECTS:
-        text = f"{first.target.url} is redirected again and again, and browsers give up."
+        text = f"{first.target.url} is redirected too many times, so the browser gives up."
         return Finding("redirect-loop", text)
-    if redirect is not None and _is_in_the_way(redirect, first, last):
+    if redirect is not None and _breaks_call(redirect, first, last):
         return find_redirect(redirect)
     if not is_blocked:
         return None
@@ -78,16 +78,16 @@ def find_cause(steps: Sequence[Step]) -> Finding | None:
 
 
 def find_missing_slash(step: Step) -> Finding | None:
-    """What is wrong with the URL where nobody redirects to the slash at its end."""
+    """Return a finding if the path matches no view, but would with a slash at its end."""
     better = step.target.with_slash
     if step.response.status_code != 404 or find_view(better) is None:
         return None
-    text = f"No view has the path {step.path}, and one has {step.path}/."
+    text = f"No URL pattern matches {step.path}, but one matches {step.path}/."
     return Finding("not-found", text, (call_instead(better),))
 
 
-def _is_in_the_way(redirect: Step, first: Step, last: Step) -> bool:
-    """Whether a call would fare better without the redirect."""
+def _breaks_call(redirect: Step, first: Step, last: Step) -> bool:
+    """Whether the redirect is the reason why the call does not work."""
     if last.failure is None:
         return last.call.method != first.call.method
     if not last.answer.is_ours or last.call.origin != first.call.origin:
@@ -101,35 +101,35 @@ def _is_in_the_way(redirect: Step, first: Step, last: Step) -> bool:
 
 
 def find_redirect(step: Step) -> Finding:
-    """What a redirect does to a call."""
+    """Describe what a redirect does to a call."""
     target, location = step.target, step.location or step.target
     code = "redirect"
-    text = f"{target.path_and_query} is redirected to {location.url}. "
+    text = f"Django redirects {target.path_and_query} to {location.url}. "
     if location.scheme != target.scheme:
         code = "https-redirect"
-        text = f"SECURE_SSL_REDIRECT sends {target.url} to {location.url}. "
+        text = f"SECURE_SSL_REDIRECT redirects {target.url} to {location.url}. "
     elif location.path == target.with_slash.path:
         code = "append-slash"
-        text = f"APPEND_SLASH sends {target.path} to {location.path}. "
+        text = f"APPEND_SLASH redirects {target.path} to {location.path}. "
     if step.kind == "preflight":
-        text += "Browsers follow no redirect of a preflight."
+        text += "Browsers do not follow redirects of preflights."
     elif not step.answer.is_ours:
-        text += "That answer comes from above the CORS middleware, and carries no CORS headers."
+        text += "Middleware above the CORS middleware does this, so CORS headers are missing."
     elif location.origin != target.origin:
-        text += "After a redirect to another origin, browsers send Origin: null."
+        text += "After a redirect to another origin, browsers send 'Origin: null'."
     elif step.failure is not None:
-        text += "No view gives that answer, so it is judged by the path that was called."
+        text += "No view sends this redirect, so the policy for the called path applies to it."
     elif step.call.method == "POST":
-        text += "Browsers repeat a redirected POST as GET, without its body."
+        text += "Browsers repeat a redirected POST as a GET, without the body."
     else:
-        text += "Browsers follow, after another preflight if one is needed."
+        text += "Browsers follow it, after another preflight if one is needed."
     return Finding(code, text, (call_instead(location),))
 
 
 def _refusal(step: Step) -> Finding:
-    """Why the browser takes the answer for a no."""
+    """Return why the browser rejects the response."""
     if _is_overruled(step):
-        text = f"{CORSHEADERS!r} answers as well, by other rules."
+        text = f"{CORSHEADERS!r} is in MIDDLEWARE too, and its own rules change this response."
         return Finding("two-middlewares", text, (remove_middleware(CORSHEADERS),))
     ruling, failure = step.answer.ruling, step.failure
     if ruling is None:
@@ -148,7 +148,7 @@ def _refusal(step: Step) -> Finding:
 
 
 def _is_overruled(step: Step) -> bool:
-    """Whether django-cors-headers' middleware, left in its place, makes the difference."""
+    """Whether the outcome depends on the middleware of django-cors-headers."""
     theirs = CORSHEADERS
     return theirs in settings.MIDDLEWARE and step.without(theirs).failure != step.failure
 
@@ -158,13 +158,14 @@ def _no_policy(step: Step) -> Finding:
     default = policies.get(DEFAULT_ALIAS)
     text = f"No policy governs the path {step.path}: "
     if not policies:
-        text += f"{SETTING} has none."
+        text += f"{SETTING} defines no policies."
     elif default is not None:
-        text += f"{DEFAULT_ALIAS!r} names PATHS, and neither it nor another policy names this one."
+        text += f"it is not in the PATHS of {DEFAULT_ALIAS!r} or of another policy."
     else:
         named = [alias for alias, policy in policies.items() if policy.paths is not None]
-        text += f"there is no {DEFAULT_ALIAS!r}, and "
-        text += f"none of {', '.join(map(repr, named))} names it." if named else "nobody names it."
+        text += f"there is no policy {DEFAULT_ALIAS!r}, and "
+        aliases = ", ".join(map(repr, named))
+        text += f"the path is not in the PATHS of {aliases}." if named else "no policy has PATHS."
     if default is not None:
         return Finding("no-policy", text, fixes_that_add(default, "PATHS", step.path))
     value = f'{{"ALLOW_ORIGINS": {as_python([step.call.origin])}}}'
@@ -176,9 +177,9 @@ def _no_policy(step: Step) -> Finding:
 
 def _wildcard_with_credentials(policy: Policy, call: Call) -> Finding:
     text = (
-        "The script asks with credentials, and the policy answers '*': browsers never share an "
-        "answer for anyone with a page that sent cookies. A list takes the place of '*', so it "
-        "has to name every origin that is to be allowed."
+        "The script sends credentials, but the policy allows any origin with '*'. Browsers reject "
+        "'*' in responses to requests with credentials. To allow credentials, replace '*' with a "
+        "list of all origins that you want to allow."
     )
     change = {"ALLOW_ORIGINS": [call.origin], "ALLOW_CREDENTIALS": True}
     fixes = (omit_credentials(), *fixes_for(policy, change))
@@ -188,16 +189,16 @@ def _wildcard_with_credentials(policy: Policy, call: Call) -> Finding:
 def _credentials(policy: Policy, call: Call) -> Finding:
     if not policy.allow_credentials:
         place = place_of(policy, "ALLOW_CREDENTIALS")
-        text = f"The script asks with credentials, and {place} is False."
+        text = f"The script sends credentials, but {place} is False."
         fixes = fixes_for(policy, {"ALLOW_CREDENTIALS": True})
         return Finding("credentials", text, (*fixes, omit_credentials()))
     rows = rows_for(policy, call.origin) or ()
     row = next((row for row in rows if row.allows and row.is_live), None)
     if row is not None:
-        text = f"The script asks with credentials, and row {row.key} allows none."
+        text = f"The script sends credentials, but row {row.key} does not allow them."
         fix = edit_rows(policy, row.entry, ("add", "--credentials", "--update"))
         return Finding("row-credentials", text, (fix,), row.key)
-    text = "The script asks with credentials, and they are never granted to 'null'."
+    text = "The script sends credentials, but the origin 'null' can never use them."
     return Finding("null", text, (omit_credentials(),))
 
 
@@ -210,12 +211,13 @@ def _method(policy: Policy, call: Call) -> Finding:
 
 
 def find_method_case(call: Call) -> Finding | None:
+    """Return a finding if the method would be a well-known one in upper case."""
     upper = call.method.upper()
     if call.method == upper or upper not in fetch.WELL_KNOWN_METHODS:
         return None
     text = (
-        f"The method is written {call.method!r}. Methods are case-sensitive, and browsers put only "
-        "some of them into upper case."
+        f"The script writes the method as {call.method!r}. Methods are case-sensitive, and "
+        "browsers convert only some of them to upper case."
     )
     return Finding("method-case", text, (Fix("script", (f'method: "{upper}"',)),))
 
@@ -224,32 +226,32 @@ def _headers(policy: Policy, call: Call) -> Finding:
     key = "ALLOW_HEADERS"
     place = place_of(policy, key)
     if fetch.WILDCARD in policy.allow_headers:
-        text = f"{place} is ['*'], but so many headers are not echoed beside credentials."
+        text = f"{place} is ['*'], but with credentials this list of request headers is too long."
         return Finding("header", text)
     missing = [name for name in call.asked_headers if name not in policy.allow_headers]
     names = " and ".join(map(repr, missing))
     subject, verb = ("header", "is") if len(missing) == 1 else ("headers", "are")
     text = f"The {subject} {names} {verb} not in {place}"
     if key in policy.config and set(missing) & set(DEFAULTS[key]):
-        text += ", which takes the place of the default list"
+        text += ", which replaces the default list"
     return Finding("header", f"{text}.", fixes_that_add(policy, key, *missing))
 
 
 def _origin(ruling: Ruling, step: Step) -> Finding:
     policy, origin = ruling.policy, step.call.origin
     if ruling.closed_because:
-        text = f"{ruling.closed_because} So it allows no other origin."
+        text = f"{ruling.closed_because} So the view allows no other origin."
         fix = Fix("shell", ("python manage.py check",))
         return Finding("decorator", text, (fix,) if ruling.reason.startswith("@") else ())
     if policy.alias == SAME_ORIGIN:
-        text = f"{ruling.reason} keeps other origins out."
+        text = f"{ruling.reason} blocks all other origins."
         return Finding("same-origin-only", text, (Fix("decorator", ("@cors_policy",)),))
     rows = rows_for(policy, origin) or ()
     dead = next((row for row in rows if row.allows and not row.is_live), None)
     if dead is not None:
-        text = f"The origin is not allowed: row {dead.key}, {dead.entry!r}, does not count: "
-        fix = _revive(dead, policy, origin)
-        return Finding("row", f"{text}{dead.state}.", (fix,), dead.key)
+        state = dead.state.removesuffix(".")
+        text = f"Row {dead.key} ({dead.entry!r}) covers the origin, but has no effect: {state}."
+        return Finding("row", text, (_reactivate(dead, policy, origin),), dead.key)
     fixes = fixes_that_add(policy, "ALLOW_ORIGINS", origin)
     takes_rows = policy.rows_alias is not None and hooks.origin_source is not None
     if takes_rows and origin != fetch.NULL and all(fix.where == "settings" for fix in fixes):
@@ -260,20 +262,20 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
 
 
 def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[str, int | None]:
-    """The reason, and the primary key of the row that it names."""
+    """Return the reason, and the primary key of the row that it names."""
     policy, origin = ruling.policy, step.call.origin
     if origin == fetch.NULL:
         why = (
-            "the page has no origin of its own, as a file, a sandboxed frame, or after a redirect "
-            "from another origin"
+            "browsers send it for local files, for sandboxed frames, and after a redirect to "
+            "another origin"
         )
         return why, None
     near = nearest(policy, origin)
     for alias, other in policy_book().policies.items():
-        # One for everybody is meant for something else.
+        # A near miss explains more than another policy that allows any origin.
         if other.grant_for(origin) is not None and (near is None or not other.any_origin):
             why = (
-                f"{Place(alias)} allows it, but what governs {step.path} is {policy.alias!r}, "
+                f"{Place(alias)} allows it, but {step.path} is governed by {policy.alias!r}, "
                 f"because of {ruling.reason}"
             )
             return why, None
@@ -290,8 +292,8 @@ def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[
     return why, None
 
 
-def _revive(row: RowMatch, policy: Policy, origin: str) -> Fix:
-    """What makes a row count again, for ``origin`` alone."""
+def _reactivate(row: RowMatch, policy: Policy, origin: str) -> Fix:
+    """Return a fix that allows ``origin``, and no other origin that the row covers."""
     if row.entry != origin:
         return edit_rows(policy, origin, ("add",))
     if row.code == "expired":

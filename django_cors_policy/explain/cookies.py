@@ -1,4 +1,4 @@
-"""Whether the session cookie travels with a call."""
+"""Whether the browser sends the session cookie with a call."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ from .findings import Finding, Fix
 from .fixes import call_instead
 from .target import Target
 
-# Django asks for no CSRF token with these.
+# Django requires no CSRF token for these.
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "TRACE")
 
 
 def explain_cookies(call: Call, target: Target, *, may_send: bool) -> tuple[str, Finding | None]:
-    """Whether the session cookie travels, in a sentence; and what to change if it does not."""
+    """Say in a sentence whether the session cookie is sent; if it is not, add a finding."""
     if not call.credentials:
-        return "No cookies: the script does not ask with credentials.", None
+        return "No cookies: the script does not send credentials.", None
     if not may_send:
-        return "No cookies: the request is not sent.", None
+        return "No cookies: the browser does not send the request.", None
     page = split_origin(call.origin)
     if page is None:
-        return "No cookies that are SameSite: a page without an origin is of no site.", None
+        return "Only cookies with SameSite=None are sent: 'null' counts as another site.", None
     samesite, is_secure = settings.SESSION_COOKIE_SAMESITE, settings.SESSION_COOKIE_SECURE
     if target.is_guessed:
         secure = "Secure" if is_secure else "not Secure"
         text = (
-            "Cookies: tell the whole URL in place of a path, and they are judged. The session "
-            f"cookie is SameSite={samesite}, {secure}."
+            "Unknown: use a whole URL instead of a path to check cookies. The session cookie is "
+            f"SameSite={samesite} and {secure}."
         )
         return text, None
     if is_secure and target.scheme == "http" and not is_loopback(target.host):
-        text = "The session cookie is Secure, and the call goes over http: it stays behind."
+        text = "The session cookie is not sent: it is Secure, and the call uses http."
         return text, Finding("secure-cookie", text, (call_instead(target.over_https),))
-    # https://html.spec.whatwg.org/#same-site: the scheme counts.
+    # https://html.spec.whatwg.org/#same-site: the scheme is part of a site.
     site = (target.scheme, registrable_domain(target.host))
     if site == (page[0], registrable_domain(page[1])):
-        return "Cookies travel: the page and this server are one site.", None
-    # Django takes any case. Without the attribute (False), Chromium acts as if it were Lax.
+        return "Cookies are sent: the page and the server are on the same site.", None
+    # Django accepts any case. Without the attribute (False), Chromium uses Lax.
     if not samesite or samesite.lower() != "none":
         text = (
-            f"The session cookie stays behind: it is SameSite={samesite}, and the page is of "
+            f"The session cookie is not sent: it is SameSite={samesite}, and the page is on "
             "another site."
         )
     elif not is_secure:
-        text = "The session cookie stays behind: SameSite=None counts only where it is Secure."
+        text = "The session cookie is not sent: it is SameSite=None, but not Secure."
     else:
-        return "Cookies travel, but for browsers that block those of third parties.", None
+        return "Cookies are sent, except by browsers that block third-party cookies.", None
     names = ["SESSION"]
     if has_middleware(CSRF) and call.method.upper() not in SAFE_METHODS:
         names.append("CSRF")

@@ -1,8 +1,8 @@
-"""Why a call from another origin is blocked, and what would let it through.
+"""Explain why a call from another origin is blocked, and what to change.
 
-The browser's part is played against the very middleware that serves requests; here the outcome is
-put together for a terminal, a page of the admin, or a script. Nothing is changed and nobody is
-told, and no view runs.
+``explain`` simulates the browser, and asks the middleware that serves real requests. It changes
+nothing, logs and records nothing, and runs no view. A terminal, an admin page or a program can show
+the result.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ from .rows import rows_for
 from .server import find_view
 from .target import Target, read_target
 
-# Characters; no server takes a header that is longer.
+# In characters. Servers reject longer headers.
 LONGEST_CONTENT_TYPE = 8000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Explanation:
-    """What becomes of a call, and why.
+    """The outcome of a call, and the reasons.
 
-    ``causes`` block it, the true one first; ``notes`` do not, and matter all the same. A cause may
-    hide another, which is told once the first is mended.
+    ``causes`` block the call; ``notes`` do not, but may surprise you. Only the first cause is
+    listed: another one may appear after you fix it.
 
-    ``url`` is what is called, ``path`` as URLconfs and ``PATHS`` know it, ``view`` its view's name
-    (empty if there is none). ``policy`` is the alias of the policy that governs the call,
-    ``because_of`` where that is written (both empty if none does). ``allowed_by`` says what allows
-    the origin; ``row`` is the primary key, if that is a row.
+    ``path`` is the path as URLconfs and ``PATHS`` see it. ``view`` is the name of the view, empty
+    if there is none. ``policy`` is the alias of the policy that governs the call, and
+    ``because_of`` what selected it; both are empty if no policy governs it. ``allowed_by`` says
+    what allows the origin. If that is an allowlist row, ``row`` is its primary key.
 
-    ``may_send``: whether the request itself is sent (a preflight that fails prevents it);
-    ``may_read``: whether the script sees the answer, and of its headers ``readable_headers``
-    (``*`` for all). ``cookies`` says whether the session cookie travels.
+    ``may_send``: whether the browser sends the request itself, and not only a preflight.
+    ``may_read``: whether the script can read the response. ``readable_headers`` are the response
+    headers that it can read, ``*`` for all. ``cookies`` says whether the session cookie is sent.
     """
 
     call: Call
@@ -71,22 +71,22 @@ class Explanation:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether nothing keeps the call from doing what its author meant."""
+        """Whether the call works as its author intended."""
         return not self.causes
 
     @property
     def verdict(self) -> str:
-        """The outcome in a sentence."""
+        """The outcome in one sentence."""
         if self.is_allowed:
-            return "Allowed: the request is sent, and the script may read the answer."
+            return "Allowed: the request is sent, and the script can read the response."
         if self.may_read:
-            return "Blocked: the request does not reach the view as it was meant."
+            return "Blocked: the request does not reach the view as intended."
         if self.may_send:
-            return "Blocked: the request is sent, and the script may not read the answer."
+            return "Blocked: the request is sent, but the script cannot read the response."
         return "Blocked: the browser does not send the request."
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """Return what JSON output contains."""
         return {**asdict(self), "is_allowed": self.is_allowed, "verdict": self.verdict}
 
 
@@ -100,15 +100,14 @@ def explain(
     credentials: bool = False,
     reads: Iterable[str] = (),
 ) -> Explanation:
-    """What becomes of a call by a script of a page on ``origin``.
+    """Explain a call by a script of a page on ``origin``.
 
-    ``url`` is the whole URL that the script calls, or a path of this server; ``headers`` names the
-    request headers that the script sets, ``reads`` the response headers that it wants to read.
-    Rows and ``ALLOW_ORIGIN_FUNC`` are asked as by a request; from async code, call this through
-    ``sync_to_async``.
+    ``url`` is the whole URL that the script calls, or a path of this server. ``headers`` are the
+    names of the request headers that the script sets, ``reads`` of the response headers that it
+    wants to read. This reads allowlist rows and calls ``ALLOW_ORIGIN_FUNC``, so use
+    ``sync_to_async`` in async code.
 
-    Raises ``PolicyError`` if ``origin``, ``method``, ``url``, ``content_type`` or a header's name
-    is none, and ``PolicyErrors`` if ``CORS_POLICIES`` is wrong.
+    Raises ``PolicyError`` if an argument is invalid, and ``PolicyErrors`` if ``CORS_POLICIES`` is.
     """
     policy_book()
     page = _read_origin(origin)
@@ -116,10 +115,10 @@ def explain(
     target = read_target(url, page)
     notes = []
     if page != origin:
-        text = f"{origin!r} is no origin; it was taken for {page!r}."
+        text = f"{origin!r} is not an origin, so {page!r} is used instead."
         notes.append(Finding("taken-for", text))
     if not target.is_guessed and target.origin == page:
-        text = "The page and the URL have one origin, so CORS is not asked."
+        text = "The page and the URL have the same origin, so CORS does not apply."
         notes.append(Finding("same-origin", text))
         return Explanation(
             call=call,
@@ -129,7 +128,7 @@ def explain(
             may_send=True,
             may_read=True,
             readable_headers=(fetch.WILDCARD,),
-            cookies="Cookies travel: the page and this server are one origin.",
+            cookies="Cookies are sent: the page and the server have the same origin.",
             notes=tuple(notes),
         )
     cause = find_cause_in_script(call, target)
@@ -145,7 +144,7 @@ def _read_origin(text: str) -> str:
     suggestion = guess_origin(text)
     if suggestion is None or "*" in suggestion:
         hint = "Write what location.origin shows in the browser's console."
-        raise PolicyError(text, "is no origin", hint, id="")
+        raise PolicyError(text, "is not an origin", hint, id="")
     return suggestion
 
 
@@ -155,10 +154,11 @@ def _read_call(
     call = Call(page, method, tuple(headers), content_type, credentials=credentials)
     for name in (call.method, *call.headers):
         if not fetch.is_token(name):
-            raise PolicyError(name, "is no method or header name", "Write one word.", id="")
+            hint = "Write a name without spaces and colons, such as 'PUT' or 'x-requested-with'."
+            raise PolicyError(name, "is not a method or a header name", hint, id="")
     if not re.fullmatch(r"[\t -~]*", content_type) or len(content_type) > LONGEST_CONTENT_TYPE:
-        hint = "Write one such as 'application/json'."
-        raise PolicyError(content_type, "is no content type", hint, id="")
+        hint = "Write a content type such as 'application/json'."
+        raise PolicyError(content_type, "is not a content type", hint, id="")
     return call
 
 
@@ -215,7 +215,7 @@ def _needs_preflight_for(call: Call) -> tuple[str, ...]:
 
 
 def _find_what_allows(step: Step | None) -> tuple[str, int | None]:
-    """What allows the origin, and the primary key if it is a row."""
+    """Return what allows the origin, and its primary key if that is a row."""
     if step is None or step.answer.ruling is None or fetch.ALLOW_ORIGIN not in step.response:
         return "", None
     policy, origin = step.answer.ruling.policy, step.call.origin

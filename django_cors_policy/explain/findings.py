@@ -1,4 +1,4 @@
-"""What is told of a call: findings, each with the changes that help."""
+"""Findings about a call, each with its fixes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fix:
-    """What to change. ``where``: "settings" (Python lines that stand at their end), "shell",
-    "decorator" (the view's, in place of the one that it has), "script" (the page's) or "server",
-    whose lines are sentences.
+    """A change that helps. ``where`` says where ``lines`` belong: "settings" (Python, at the end of
+    the file), "shell", "decorator" (replaces the view's decorator), "script" (the page's) or
+    "server" (sentences instead of code).
     """
 
     where: str
@@ -18,8 +18,8 @@ class Fix:
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that blocks, or that may surprise. ``code`` is its name for scripts, ``row`` the
-    primary key of the row that it is about.
+    """A problem that blocks the call, or that may surprise you. ``code`` identifies it for
+    programs. ``row`` is the primary key of the allowlist row that it is about.
     """
 
     code: str

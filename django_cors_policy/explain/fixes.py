@@ -1,4 +1,4 @@
-"""Changes that help: lines to paste, and how values are written in them."""
+"""Fixes: the lines to paste, and the Python code for the values in them."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, LISTS, Policy, co
 from .findings import Fix
 from .target import Target
 
-# A longer list, or one with patterns in it, is not written out again.
+# Longer lists, and lists with patterns, are extended with [*old, new].
 MOST_WRITTEN_OUT = 5
 
 
 def place_of(policy: Policy, key: str) -> str:
-    """Where the value of ``key`` is written, or can be."""
+    """Where the value of ``key`` is written, or would be."""
     return policy.place.written_at(key).locate(key)
 
 
 def fixes_that_add(policy: Policy, key: str, *items: str) -> tuple[Fix, ...]:
-    """``fixes_for`` the list that ``key`` holds with more in it; "*" stands alone."""
+    """Fixes that add ``items`` to the list ``key``, without "*", which must be the only item."""
     old = policy.config.get(key, DEFAULTS[key])
     return fixes_for(policy, {key: [*(item for item in old if item != fetch.WILDCARD), *items]})
 
 
 def fixes_for(policy: Policy, change: Mapping[str, Any]) -> tuple[Fix, ...]:
-    """Lines that make the change, or the reason why a policy would refuse it."""
+    """Fixes that make the change; if the policy would be invalid, the reasons instead."""
     config = {**policy.config, **change}
     try:
         compile_policy(config, policy.place)
@@ -73,7 +73,7 @@ def _assign(policy: Policy, key: str, value: Any) -> str:
 
 
 def as_python(value: object) -> str:
-    """``value`` as one writes it in Python, with double quotes."""
+    """``value`` as Python code, with double quotes."""
     if isinstance(value, LISTS):
         return f"[{', '.join(map(as_python, value))}]"
     if isinstance(value, re.Pattern):
@@ -99,7 +99,7 @@ def omit_credentials() -> Fix:
 
 
 def edit_rows(policy: Policy, origin: str, *commands: tuple[str, ...]) -> Fix:
-    """``commands``: subcommands of ``cors_origins``, each with its options."""
+    """A fix that runs subcommands of ``cors_origins``, each given with its options."""
     alias = [] if policy.alias == DEFAULT_ALIAS else ["--policy", policy.alias]
     lines = (
         shlex.join(["python", "manage.py", "cors_origins", name, origin, *alias, *options])

@@ -1,4 +1,4 @@
-"""What blocks nothing and may surprise all the same: CSRF, hosts, headers, rows."""
+"""What does not block a call but may surprise you: CSRF, hosts, headers, rows."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from .rows import rows_for
 def find_notes(
     call: Call, steps: Sequence[Step], *, may_read: bool, is_allowed: bool, reads: Iterable[str]
 ) -> Iterator[Finding]:
-    """What does not block, and matters all the same."""
+    """Yield findings that do not block the call."""
     for name in call.dropped_headers:
-        text = f"No script can set the header {name!r}: browsers leave it out without a word."
+        text = f"Scripts cannot set the header {name!r}. Browsers ignore it without an error."
         yield Finding("forbidden-header", text)
     if steps and may_read:
         yield from _about_answer(steps, is_allowed=is_allowed)
@@ -55,30 +55,30 @@ def _about_answer(steps: Sequence[Step], *, is_allowed: bool) -> Iterator[Findin
     if not target.is_guessed and not validate_host(target.host, _allowed_hosts()):
         line = f"ALLOWED_HOSTS = [*ALLOWED_HOSTS, {as_python(target.host)}]"
         text = (
-            f"{target.host!r} is not in ALLOWED_HOSTS. Unless a proxy puts another name in its "
-            "place, Django answers 400."
+            f"{target.host!r} is not in ALLOWED_HOSTS. Django answers with status 400, unless a "
+            "proxy replaces the host name."
         )
         yield Finding("allowed-hosts", text, (Fix("settings", (line,)),))
     status = last.response.status_code
     if status == 404 and settings.STATIC_URL and last.request.path.startswith(settings.STATIC_URL):
         text = (
-            f"No view has the path {last.path}. Below STATIC_URL, files are answered by "
-            "runserver, by WhiteNoise or by another server: no policy reaches them."
+            f"No URL pattern matches {last.path}. Files below STATIC_URL are served by runserver, "
+            "WhiteNoise or another server. Policies do not apply to them."
         )
         yield Finding("static", text)
     elif status == 404:
-        text = f"No view has the path {last.path}: the script may read a 404."
+        text = f"No URL pattern matches {last.path}, so the script gets a 404."
         yield find_missing_slash(last) or Finding("not-found", text)
     elif status == 405 and (match := last.answer.match) is not None:
         text = (
-            f"{name_of(match.func)} has nothing for {last.request.method}: the script may read a "
+            f"{name_of(match.func)} does not handle {last.request.method}, so the script gets a "
             "405."
         )
         yield Finding("method-not-allowed", text)
 
 
 def _allowed_hosts() -> list[str]:
-    # As HttpRequest.get_host() has it.
+    # The same hosts as in HttpRequest.get_host().
     if settings.DEBUG and not settings.ALLOWED_HOSTS:
         return [".localhost", "127.0.0.1", "[::1]"]
     return list(settings.ALLOWED_HOSTS)
@@ -94,8 +94,8 @@ def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
         return
     if not _is_csrf_trusted(call.origin):
         text = (
-            f"Django's CSRF protection answers 403 to a {call.method} from {call.origin}: it is "
-            "not in CSRF_TRUSTED_ORIGINS."
+            f"Django's CSRF protection answers this {call.method} with status 403: {call.origin} "
+            "is not in CSRF_TRUSTED_ORIGINS."
         )
         line = f"CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, {as_python(call.origin)}]"
         fixes = () if call.origin == fetch.NULL else (Fix("settings", (line,)),)
@@ -103,20 +103,21 @@ def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
     header = csrf_header()
     if not call.credentials:
         text = (
-            f"Django's CSRF protection answers 403 to a {call.method} without its cookie, and "
-            "without credentials none is sent."
+            f"Django's CSRF protection answers this {call.method} with status 403: without "
+            "credentials, the browser does not send the CSRF cookie."
         )
         yield Finding("csrf-token", text, (Fix("script", ('credentials: "include"',)),))
     elif header not in call.headers:
         text = (
-            f"Django's CSRF protection answers 403 to a {call.method} without its token. The "
-            f"script does not set {header!r}; a form may send the field 'csrfmiddlewaretoken'."
+            f"Django's CSRF protection answers this {call.method} with status 403 if it has no "
+            f"CSRF token. The script does not set the header {header!r}. If it sends a form, the "
+            "token can be in the field 'csrfmiddlewaretoken'."
         )
         yield Finding("csrf-token", text)
 
 
 def _is_csrf_trusted(origin: str) -> bool:
-    """As Django judges: the list holds origins, and hosts that begin with ``*.``."""
+    """Whether Django trusts ``origin``: ``CSRF_TRUSTED_ORIGINS`` may contain ``https://*.host``."""
     scheme, _, host = origin.partition("://")
     for trusted in settings.CSRF_TRUSTED_ORIGINS:
         trusted_scheme, _, trusted_host = trusted.partition("://")
@@ -131,15 +132,15 @@ def _about_reading(step: Step, reads: Iterable[str]) -> Iterator[Finding]:
     names = [name.strip().lower() for name in reads]
     hidden = sorted({name for name in names if name in fetch.FORBIDDEN_RESPONSE_HEADERS})
     if hidden:
-        text = f"No script may read the response header {hidden[0]!r}, whatever a server says."
+        text = f"Scripts can never read the response header {hidden[0]!r}."
         yield Finding("forbidden-response-header", text)
     missing = sorted({*names} - known - {*hidden})
     if not missing or fetch.WILDCARD in known or step.answer.ruling is None:
         return
     policy, key = step.answer.ruling.policy, "EXPOSE_HEADERS"
     text = (
-        f"The script does not see the response header {' nor '.join(map(repr, missing))}: it is "
-        f"not in {place_of(policy, key)}."
+        f"The script cannot read the response header {' or '.join(map(repr, missing))}: "
+        f"{place_of(policy, key)} does not list it."
     )
     yield Finding("expose", text, fixes_that_add(policy, key, *missing))
 
@@ -148,8 +149,8 @@ def _about_rows(step: Step) -> Iterator[Finding]:
     ruling = step.answer.ruling
     if ruling is not None and rows_for(ruling.policy, step.call.origin) is None:
         text = (
-            "The allowlist's rows cannot be read from the database, so they are left out here. Run "
-            "migrate if you have not; the log of the server has the error."
+            "The allowlist rows cannot be read from the database, so this explanation ignores "
+            "them. Run migrate if you have not done so. The server's log has the error."
         )
         yield Finding("rows-unreadable", text)
 
@@ -157,15 +158,15 @@ def _about_rows(step: Step) -> Iterator[Finding]:
 def _about_middleware(steps: Sequence[Step]) -> Iterator[Finding]:
     theirs = CORSHEADERS
     if theirs in settings.MIDDLEWARE and has_middleware():
-        text = f"{theirs!r} stands in MIDDLEWARE as well, and answers by other rules."
+        text = f"{theirs!r} is in MIDDLEWARE too, and applies its own rules."
         yield Finding("two-middlewares", text, (remove_middleware(theirs),))
     misplaced = [f"MIDDLEWARE[{index}]" for index, _ in find_misplaced()]
     if misplaced:
         places = ", ".join(misplaced)
-        verb = "stand" if len(misplaced) > 1 else "stands"
+        verb = "are" if len(misplaced) > 1 else "is"
         text = (
-            f"{places} {verb} before {OURS!r}: browsers can get answers without CORS "
-            "headers, or with outdated ones."
+            f"{places} {verb} before {OURS!r}, so browsers can get responses without CORS headers, "
+            "or with outdated ones."
         )
         ours = f'"{OURS}"'
         line = f"MIDDLEWARE = [{ours}, *(m for m in MIDDLEWARE if m != {ours})]"

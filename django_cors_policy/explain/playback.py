@@ -1,6 +1,6 @@
-"""A call as page, browser and server play it, step by step.
+"""Simulate a call step by step: what the browser sends, and what the server answers.
 
-The browser's part is that of ``browser``, the server's that of ``server``.
+``browser`` has the browser's rules, and ``server`` finds the responses.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MOST_REDIRECTS = 20
 
 @dataclass(frozen=True)
 class Message:
-    """A request or a response, as it goes over the wire: the first line, then headers."""
+    """A request or a response as sent over the network: the first line and the headers."""
 
     line: str
     headers: tuple[tuple[str, str], ...] = ()
@@ -37,8 +37,8 @@ class Message:
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its answer. ``kind`` is "preflight" or "request"; ``failure`` says why the
-    browser goes no further, empty if it does.
+    """A request and its response. ``kind`` is "preflight" or "request". ``failure`` says why the
+    browser stops here, and is empty if it continues.
     """
 
     kind: str
@@ -49,10 +49,9 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Step:
-    """A request that the browser sends for a call, and what came of it.
+    """A request that the browser sends for a call, with the answer.
 
-    ``kind`` is "preflight" or "request"; ``failure`` is why the browser goes no further, None if it
-    does.
+    ``kind`` is "preflight" or "request". ``failure`` is None if the browser continues.
     """
 
     kind: str
@@ -80,18 +79,18 @@ class Step:
         return replace(read_target(url, self.call.origin), is_guessed=self.target.is_guessed)
 
     def without(self, middleware: str) -> Step:
-        """The same, were a middleware not there."""
+        """Return the same step without ``middleware`` in ``MIDDLEWARE``."""
         others = [path for path in settings.MIDDLEWARE if path != middleware]
         return _ask(self.kind, self.call, self.target, others)
 
     def as_exchange(self) -> Exchange:
         method = self.request.META["REQUEST_METHOD"]
-        asked = Message(
+        request = Message(
             f"{method} {self.target.path_and_query} HTTP/1.1",
             (("Host", self.target.authority), *self.sent.items()),
         )
         response = self.response
-        told = Message(
+        answer = Message(
             f"HTTP/1.1 {response.status_code} {response.reason_phrase}",
             tuple(
                 (name, value)
@@ -99,30 +98,30 @@ class Step:
                 if name.startswith("Access-Control-") or name in {"Vary", "Location"}
             ),
         )
-        return Exchange(self.kind, asked, told, self._say())
+        return Exchange(self.kind, request, answer, self._describe_failure())
 
-    def _say(self) -> str:
-        """The browser's reason, as its console puts it."""
+    def _describe_failure(self) -> str:
+        """The browser's reason, similar to the text in its console."""
         if self.failure is None:
             return ""
         match self.failure.step:
             case browser.ORIGIN:
-                return f"No {fetch.ALLOW_ORIGIN} header that names {self.call.origin}."
+                return f"No {fetch.ALLOW_ORIGIN} header names {self.call.origin}."
             case browser.WILDCARD_WITH_CREDENTIALS:
-                return f"{fetch.ALLOW_ORIGIN} is '*', and the script asks with credentials."
+                return f"{fetch.ALLOW_ORIGIN} is '*', and the script sends credentials."
             case browser.CREDENTIALS:
                 return f"{fetch.ALLOW_CREDENTIALS} is not 'true'."
             case browser.METHOD:
-                return f"{fetch.ALLOW_METHODS} has no {self.failure.what}."
+                return f"{fetch.ALLOW_METHODS} does not list {self.failure.what}."
             case browser.HEADER:
-                return f"{fetch.ALLOW_HEADERS} has no {self.failure.what}."
+                return f"{fetch.ALLOW_HEADERS} does not list {self.failure.what}."
             case browser.REDIRECTS:
                 return f"More than {MOST_REDIRECTS} redirects."
-        return f"The preflight's status is {self.response.status_code}, and not ok."
+        return f"The status of the preflight is {self.response.status_code}, not 2xx."
 
 
 def play(call: Call, target: Target) -> Iterator[Step]:
-    """All that the browser sends for ``call``, until it gives up or the script has its answer.
+    """Yield each request that the browser sends for ``call``, until it stops or has the response.
 
     https://fetch.spec.whatwg.org/#http-fetch
     """
@@ -146,7 +145,7 @@ def play(call: Call, target: Target) -> Iterator[Step]:
 
 
 def _redirected(call: Call, target: Target, location: Target, status: int) -> Call:
-    """https://fetch.spec.whatwg.org/#http-redirect-fetch, steps 11 and 12."""
+    """Apply https://fetch.spec.whatwg.org/#http-redirect-fetch, steps 11 and 12."""
     if location.origin != target.origin:
         call = replace(call, origin=fetch.NULL)
     if (status in (301, 302) and call.method == "POST") or (

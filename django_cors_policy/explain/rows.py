@@ -1,4 +1,4 @@
-"""The rows of the allowlist that an explanation names."""
+"""The allowlist rows that an explanation names."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django_cors_policy.policy import Policy
 
 
 def rows_for(policy: Policy, origin: str) -> Sequence[RowMatch] | None:
-    """The rows of the allowlist that cover ``origin`` or come near; None if they cannot be read."""
+    """The allowlist rows that match ``origin`` or nearly do; None if they cannot be read."""
     if hooks.origin_source is None or policy.rows_alias is None:
         return ()
     try:

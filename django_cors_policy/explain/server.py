@@ -1,7 +1,7 @@
-"""The server's part of a call: which answer it gives, found without running a view.
+"""The response of this project to a request, found without running a view.
 
-The middleware that serves requests is played, among those of Django's that redirect, in the order
-of ``MIDDLEWARE``. No view runs, and no other middleware: what these would answer is not known here.
+The request goes through the CORS middleware and Django's middleware that redirects, in the order of
+``MIDDLEWARE``. Views and other middleware do not run, so their responses are unknown.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ from django_cors_policy.resolution import language_of, rule_actual, rule_preflig
 
 from .target import Target
 
-# Middleware that redirects, or answers for CORS beside ours. It is played for what it is, because
-# it looks at nothing but request, settings and URLconf.
+# Other middleware that redirects or adds CORS headers. It is safe to run, because it reads only the
+# request, settings and the URLconf.
 PLAYED = (SECURITY, LOCALE, COMMON, CORSHEADERS)
 
 Handler = Callable[[HttpRequest], HttpResponseBase]
@@ -61,11 +61,11 @@ Handler = Callable[[HttpRequest], HttpResponseBase]
 
 @dataclass(frozen=True)
 class Answer:
-    """What the server answers to a request, and why.
+    """The response to a request, and the reason for it.
 
-    ``ruling`` and ``match``: the policy that governs the request, and where the URLconf leads to;
-    None if there is none. ``is_ours``: whether the response is the one that left our middleware,
-    and not another's that was put in its place.
+    ``ruling`` is the policy that governs the request, ``match`` its match in the URLconf; each may
+    be None. ``is_ours``: whether the response comes from our middleware, and no middleware above
+    replaced it.
     """
 
     response: HttpResponseBase
@@ -77,7 +77,7 @@ class Answer:
 def answer_request(
     request: WSGIRequest, middleware: Sequence[str], *, is_preflight: bool
 ) -> Answer:
-    """The answer of this project, were ``middleware`` its ``MIDDLEWARE``."""
+    """Return the answer that this project gives with ``middleware`` as its ``MIDDLEWARE``."""
     path = request.path_info
     with _as_a_request_begins():
         server = _Server(middleware)
@@ -91,7 +91,7 @@ def answer_request(
 
 
 class _Server:
-    """The middleware that is played, around a view that stands for all of the project's."""
+    """The middleware that runs, around a placeholder for the project's views."""
 
     def __init__(self, middleware: Sequence[str]) -> None:
         self.match: ResolverMatch | None = None
@@ -99,7 +99,7 @@ class _Server:
         self.handle: Handler = self._view
         for path in reversed(middleware):
             if is_middleware(path, OURS):
-                # Nobody is told: this is no visitor.
+                # A simulated request must not appear in logs and reports.
                 ours = wrap(self.handle, is_debug=False, is_logged=False, is_recorded=False)
                 self.handle = functools.partial(self._remember, ours)
             for known in PLAYED:
@@ -109,7 +109,7 @@ class _Server:
                 self.handle = functools.partial(_without_debug_page, self.handle)
 
     def _view(self, request: HttpRequest) -> HttpResponseBase:
-        """What comes from behind the middleware, as far as can be told without running a view."""
+        """Return an empty response with the status that is known without running the view."""
         try:
             self.match = request.resolver_match = resolve(request.path_info)
         except Resolver404:
@@ -127,12 +127,12 @@ class _Server:
 def _without_debug_page(handler: Handler, request: HttpRequest) -> HttpResponseBase:
     try:
         return handler(request)
-    except RuntimeError:  # under DEBUG: the redirect to the slash would lose a body
+    except RuntimeError:  # CommonMiddleware under DEBUG: a redirect would lose the body
         return HttpResponseServerError()
 
 
 def find_view(target: Target) -> ResolverMatch | None:
-    """Where the URLconf leads to, whether or not anything is sent."""
+    """Return the match of ``target`` in the URLconf, as a GET; None if there is none."""
     with _as_a_request_begins(), contextlib.suppress(Resolver404):
         request = build_request(target, "GET", {})
         with translation.override(language_of(request) or settings.LANGUAGE_CODE):
@@ -142,7 +142,7 @@ def find_view(target: Target) -> ResolverMatch | None:
 
 class _Request(WSGIRequest):
     def get_host(self) -> str:
-        """Not judged by ``ALLOWED_HOSTS``: before a proxy, the name may be another."""
+        """Skip the check of ``ALLOWED_HOSTS``: a proxy may change the host name."""
         return str(self.META["HTTP_HOST"])
 
 
@@ -164,14 +164,14 @@ def build_request(target: Target, method: str, headers: Mapping[str, str]) -> WS
         "wsgi.url_scheme": target.scheme,
         "wsgi.input": io.BytesIO(),
     }
-    # A proxy takes it from whoever sends it, and says itself how it was asked.
+    # Proxies overwrite this header, so a script cannot set it.
     of_proxy = (settings.SECURE_PROXY_SSL_HEADER or ("",))[0]
     for name, value in headers.items():
         key = name.upper().replace("-", "_")
         if f"HTTP_{key}" == of_proxy:
             continue
         if key == "CONTENT_TYPE":
-            # Without parameters, which Django would parse.
+            # Without parameters, because Django would parse them.
             environ[key] = value.partition(";")[0]
         else:
             environ[f"HTTP_{key}"] = value
@@ -180,7 +180,7 @@ def build_request(target: Target, method: str, headers: Mapping[str, str]) -> WS
 
 @contextlib.contextmanager
 def _as_a_request_begins() -> Iterator[None]:
-    """Whoever asks for an explanation may be in the middle of another request."""
+    """Reset the URLconf and the language: the caller may be handling another request."""
     urlconf = get_urlconf()
     set_urlconf(settings.ROOT_URLCONF)
     try:

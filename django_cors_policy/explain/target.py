@@ -1,4 +1,4 @@
-"""Where a call goes: its URL, as a browser writes it."""
+"""The URL that a script calls, as a browser writes it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from django_cors_policy.origins import DEFAULT_PORTS, guess_origin, split_origin
 
 @dataclass(frozen=True)
 class Target:
-    """Where a call goes. ``path`` and ``query`` are percent-encoded, ``port`` is ``""`` for the
-    scheme's default. ``is_guessed``: only a path was told, and the host is assumed.
+    """The URL of a call. ``path`` and ``query`` are percent-encoded. ``port`` is ``""`` for the
+    scheme's default port. ``is_guessed``: only a path was given; scheme and host are assumed.
     """
 
     scheme: str
@@ -43,7 +43,7 @@ class Target:
 
     @property
     def over_https(self) -> Target:
-        """The same over https. Who names a port means another one there; which, nobody knows."""
+        """The same URL over https. It keeps an explicit port, which may be wrong for https."""
         return replace(self, scheme="https")
 
     @property
@@ -52,9 +52,9 @@ class Target:
 
 
 def read_target(url: str, page: str) -> Target:
-    """The target of a URL, or of a path of this server called by a page on the origin ``page``.
+    """Return the target of ``url``: a whole URL, or a path of this server.
 
-    Raises ``PolicyError``.
+    ``page`` is the origin of the page that calls. Raises ``PolicyError`` if ``url`` is invalid.
     """
     hint = (
         "Write a path such as '/api/orders/', or a URL such as 'https://api.example.com/orders/'."
@@ -62,18 +62,18 @@ def read_target(url: str, page: str) -> Target:
     try:
         parts = urlsplit(url)
     except ValueError:
-        raise PolicyError(url, "is no URL", hint, id="") from None
+        raise PolicyError(url, "is not a valid URL", hint, id="") from None
     path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=", errors="replace")
     query = quote(parts.query, safe="/%:@!$&'()*+,;=?[]", errors="replace")
     if not parts.scheme and not parts.netloc and parts.path.startswith("/"):
         is_http = page.startswith("http://") and not settings.SECURE_SSL_REDIRECT
         scheme = "http" if is_http else "https"
         return Target(scheme, _own_host(), "", path, query, is_guessed=True)
-    # As browsers write it: without the default port, in ASCII.
+    # Browsers write the host in ASCII and leave out the default port.
     origin = guess_origin(f"{parts.scheme}://{parts.netloc}") or ""
     pieces = split_origin(origin)
     if parts.scheme not in DEFAULT_PORTS or pieces is None:
-        raise PolicyError(url, "is no URL of a server", hint, id="")
+        raise PolicyError(url, "is not an absolute path or an http(s) URL", hint, id="")
     return Target(*pieces, path, query)
 
 

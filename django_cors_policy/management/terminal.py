@@ -1,4 +1,4 @@
-"""What the commands share to write to a terminal."""
+"""Terminal output, shared by the management commands."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.core.management.base import BaseCommand
 
 
 def printable(text: str) -> str:
-    """The text without what could move the cursor, or turn the line around."""
+    """Return ``text`` with escapes for characters that move the cursor or reverse the line."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
     )
 
 
 def write(command: BaseCommand, text: str) -> None:
-    """Write to standard output, with escapes for what its encoding does not have."""
+    """Write to standard output, with escapes for characters that its encoding lacks."""
     try:
         command.stdout.write(text)
     except UnicodeEncodeError:
@@ -26,9 +26,9 @@ def write(command: BaseCommand, text: str) -> None:
 def write_table(
     command: BaseCommand, heading: Sequence[str], rows: Iterable[tuple[Sequence[str], bool]]
 ) -> None:
-    """Write cells in columns. Each row comes with whether it is to stand out in colour."""
-    lines = [([printable(cell) for cell in cells], stands_out) for cells, stands_out in rows]
-    columns = zip(heading, *(cells for cells, _stands_out in lines), strict=True)
+    """Write a table. Each row is its cells, and whether to highlight them."""
+    lines = [([printable(cell) for cell in cells], highlight) for cells, highlight in rows]
+    columns = zip(heading, *(cells for cells, _highlight in lines), strict=True)
     widths = [max(map(_width, column)) for column in columns]
 
     def line(cells: Sequence[str]) -> str:
@@ -38,10 +38,10 @@ def write_table(
         return "  ".join(padded).rstrip()
 
     write(command, command.style.MIGRATE_HEADING(line(heading)))
-    for cells, stands_out in lines:
-        write(command, command.style.WARNING(line(cells)) if stands_out else line(cells))
+    for cells, highlight in lines:
+        write(command, command.style.WARNING(line(cells)) if highlight else line(cells))
 
 
 def _width(text: str) -> int:
-    """How many columns a terminal needs for the text."""
+    """The number of terminal columns that ``text`` takes."""
     return sum(1 + (unicodedata.east_asian_width(char) in "WF") for char in text)

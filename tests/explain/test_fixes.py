@@ -115,7 +115,7 @@ CASES = [
     Case(
         "https-redirect-before",
         "https-redirect",
-        "follow no redirect of a preflight",
+        "do not follow redirects of preflights",
         ("script",),
         {
             "origin": "http://app.example.com",
@@ -131,7 +131,7 @@ CASES = [
     Case(
         "https-redirect-before-a-simple-request",
         "https-redirect",
-        "carries no CORS headers",
+        "so CORS headers are missing",
         ("script",),
         {"origin": "http://app.example.com", "url": "http://api.example.com/items/"},
         {
@@ -143,7 +143,7 @@ CASES = [
     Case(
         "https-redirect-after",
         "https-redirect",
-        "browsers send Origin: null",
+        "browsers send 'Origin: null'",
         ("script",),
         {"origin": "http://app.example.com", "url": "http://api.example.com/items/"},
         {
@@ -155,7 +155,7 @@ CASES = [
     Case(
         "slash-before",
         "append-slash",
-        "carries no CORS headers",
+        "so CORS headers are missing",
         ("script",),
         {"url": f"{API}/items", "method": "POST"},
         {"MIDDLEWARE": [COMMON, OURS]},
@@ -163,7 +163,7 @@ CASES = [
     Case(
         "slash-before-a-preflight",
         "append-slash",
-        "carries no CORS headers",
+        "so CORS headers are missing",
         ("script",),
         {"url": f"{API}/items", "method": "PUT"},
         {"MIDDLEWARE": [COMMON, OURS]},
@@ -171,7 +171,7 @@ CASES = [
     Case(
         "slash-after",
         "append-slash",
-        "as GET, without its body",
+        "as a GET, without the body",
         ("script",),
         {"url": f"{API}/items?page=2", "method": "POST"},
         {"MIDDLEWARE": [OURS, COMMON]},
@@ -179,7 +179,7 @@ CASES = [
     Case(
         "slash-with-debug",
         "append-slash",
-        "answers 500 to a PUT",
+        "answers this PUT with status 500",
         ("script",),
         {"url": f"{API}/items", "method": "PUT"},
         {"MIDDLEWARE": [OURS, COMMON], "DEBUG": True},
@@ -187,7 +187,7 @@ CASES = [
     Case(
         "language-prefix-and-its-policy",
         "redirect",
-        "it is judged by the path that was called",
+        "the policy for the called path applies",
         ("script",),
         {},
         {
@@ -199,7 +199,7 @@ CASES = [
     Case(
         "slash-without-a-redirect",
         "not-found",
-        "No view has the path /items, and one has /items/",
+        "No URL pattern matches /items, but one matches /items/",
         ("script",),
         {"url": f"{API}/items"},
         {"CORS_POLICIES": policy("https://other.example")},
@@ -208,7 +208,7 @@ CASES = [
     Case(
         "www-prepended",
         "redirect",
-        "browsers send Origin: null",
+        "browsers send 'Origin: null'",
         ("script",),
         {},
         {"MIDDLEWARE": [OURS, COMMON], "PREPEND_WWW": True},
@@ -216,7 +216,7 @@ CASES = [
     Case(
         "corsheaders-left-on-top",
         "two-middlewares",
-        "answers as well, by other rules",
+        "its own rules change this response",
         ("settings",),
         {"method": "PUT"},
         {"MIDDLEWARE": [CORSHEADERS, OURS]},
@@ -224,7 +224,7 @@ CASES = [
     Case(
         "language-prefix",
         "redirect",
-        "/items/ is redirected to https://api.example.com/en/items/",
+        "Django redirects /items/ to https://api.example.com/en/items/",
         ("script",),
         {"method": "POST"},
         {
@@ -288,11 +288,11 @@ CASES = [
         ("settings", "shell"),
         settings={"CORS_POLICIES": {"default": {}}},
     ),
-    Case("null", "null", "a sandboxed frame", ("settings",), {"origin": "null"}),
+    Case("null", "null", "sandboxed frames", ("settings",), {"origin": "null"}),
     Case(
         "null-with-credentials",
         "null",
-        "never granted to 'null'",
+        "the origin 'null' can never use them",
         ("script",),
         {"origin": "null", "credentials": True},
         {"CORS_POLICIES": policy(APP, ALLOW_CREDENTIALS=True, ALLOW_ORIGIN_FUNC="tests.wire.yes")},
@@ -310,28 +310,28 @@ CASES = [
     Case(
         "no-policy-at-all",
         "no-policy",
-        "CORS_POLICIES has none",
+        "CORS_POLICIES defines no policies",
         ("settings",),
         settings={"CORS_POLICIES": {}},
     ),
     Case(
         "no-policy-for-the-path",
         "no-policy",
-        "'default' names PATHS",
+        "not in the PATHS of 'default'",
         ("settings",),
         settings={"CORS_POLICIES": policy(APP, PATHS=["/shop/", re.compile("/old/")])},
     ),
     Case(
         "no-default",
         "no-policy",
-        "none of 'shop' names it",
+        "the path is not in the PATHS of 'shop'",
         ("settings",),
         settings={"CORS_POLICIES": {"shop": {"ALLOW_ORIGINS": [APP], "PATHS": ["/shop/"]}}},
     ),
     Case(
         "no-default-nor-paths",
         "no-policy",
-        "nobody names it",
+        "no policy has PATHS",
         ("settings",),
         settings={"CORS_POLICIES": {"shop": {"ALLOW_ORIGINS": [APP]}}},
     ),
@@ -350,7 +350,7 @@ CASES = [
     Case(
         "another-policy",
         "origin",
-        "CORS_POLICIES['default'] allows it, but what governs /shop/items/ is 'shop'",
+        "CORS_POLICIES['default'] allows it, but /shop/items/ is governed by 'shop'",
         ("settings", "shell"),
         {"url": f"{API}/shop/items/"},
         {
@@ -380,7 +380,7 @@ CASES = [
     Case(
         "same-origin-only",
         "same-origin-only",
-        "keeps other origins out",
+        "blocks all other origins",
         ("decorator",),
         {"method": "PUT"},
         view=same_origin_only(items),
@@ -389,7 +389,7 @@ CASES = [
     Case(
         "any-with-credentials",
         "wildcard-with-credentials",
-        "the policy answers '*'",
+        "the policy allows any origin with '*'",
         ("script", "settings"),
         {"credentials": True},
         {"CORS_POLICIES": policy("*")},
@@ -397,7 +397,7 @@ CASES = [
     Case(
         "any-with-credentials-by-decorator",
         "wildcard-with-credentials",
-        "answers '*'",
+        "allows any origin with '*'",
         ("script", "decorator+settings"),
         {"credentials": True, "method": "PUT"},
         view=cors_policy(allow_origins=["*"])(items),
@@ -422,7 +422,7 @@ CASES = [
         {"CORS_POLICIES": policy("http://app.example.com")},
     ),
     # --- Methods and headers
-    Case("patch-in-lower-case", "method-case", "written 'patch'", ("script",), {"method": "patch"}),
+    Case("patch-in-lower-case", "method-case", "as 'patch'", ("script",), {"method": "patch"}),
     Case(
         "method",
         "method",
@@ -449,7 +449,7 @@ CASES = [
     Case(
         "content-type",
         "header",
-        "takes the place of the default list",
+        "which replaces the default list",
         ("settings",),
         {"method": "POST", "content_type": "application/json"},
         {"CORS_POLICIES": policy(APP, ALLOW_HEADERS=["x-debug"])},
@@ -466,7 +466,7 @@ CASES = [
     Case(
         "row-disabled",
         "row",
-        "does not count: disabled",
+        "has no effect: disabled",
         ("shell",),
         {"origin": "https://row.example"},
         rows=(Row("https://row.example", {"is_enabled": False}),),
@@ -474,7 +474,7 @@ CASES = [
     Case(
         "row-expired",
         "row",
-        "does not count: expired 1\N{NO-BREAK SPACE}day ago",
+        "has no effect: expired 1\N{NO-BREAK SPACE}day ago",
         ("shell",),
         {"origin": "https://row.example", "url": f"{API}/shop/items/"},
         {"CORS_POLICIES": {"shop": {"PATHS": ["/shop/"]}}},
@@ -483,7 +483,7 @@ CASES = [
     Case(
         "wildcard-row-disabled",
         "row",
-        "'https://*.row.example', does not count",
+        "('https://*.row.example') covers the origin, but has no effect",
         ("shell",),
         {"origin": "https://a.row.example"},
         rows=(Row("https://*.row.example", {"is_enabled": False}),),
@@ -500,7 +500,7 @@ CASES = [
     Case(
         "row-without-credentials",
         "row-credentials",
-        "allows none",
+        "does not allow them",
         ("shell",),
         {"origin": "https://row.example", "credentials": True},
         {"CORS_POLICIES": policy(APP, ALLOW_CREDENTIALS=True)},
@@ -534,7 +534,7 @@ CASES = [
     Case(
         "cookie-not-secure",
         "cookies",
-        "only where it is Secure",
+        "but not Secure",
         ("settings",),
         {"origin": "https://app.example.org", "credentials": True},
         {
@@ -546,7 +546,7 @@ CASES = [
     Case(
         "secure-cookie-over-http",
         "secure-cookie",
-        "goes over http",
+        "uses http",
         ("script",),
         {
             "origin": "http://app.example.com",
@@ -573,7 +573,7 @@ CASES = [
     Case(
         "csrf-without-cookie",
         "csrf-token",
-        "without its cookie",
+        "does not send the CSRF cookie",
         ("script",),
         {"method": "POST", "headers": ["x-csrftoken"]},
         {
@@ -585,7 +585,7 @@ CASES = [
     Case(
         "header-not-exposed",
         "expose",
-        "does not see the response header 'x-total-count'",
+        "cannot read the response header 'x-total-count'",
         ("settings",),
         reads=("X-Total-Count",),
     ),
@@ -602,7 +602,7 @@ CASES = [
     Case(
         "everything",
         "no-policy",
-        "'default' names PATHS",
+        "not in the PATHS of 'default'",
         ("settings",),
         {"method": "delete", "headers": ["x-debug"], "credentials": True},
         {
@@ -754,5 +754,5 @@ def test_preflight_that_is_allowed_with_the_wrong_status(
     monkeypatch.setattr(AnswersPreflights, "status", 401)
     monkeypatch.setattr(AnswersPreflights, "headers", {"Access-Control-Allow-Origin": APP})
     explanation = explain(APP, "PUT", ITEMS)
-    assert explanation.exchanges[0].failure == "The preflight's status is 401, and not ok."
+    assert explanation.exchanges[0].failure == "The status of the preflight is 401, not 2xx."
     assert explanation.causes[0].code == "two-middlewares"

@@ -15,14 +15,14 @@ pytestmark = pytest.mark.usefixtures("small_site")
 @pytest.mark.parametrize(
     ("arguments", "options", "project", "code", "text"),
     [
-        ([f"{APP}/shop", "GET", "/plain/"], {}, {}, "taken-for", f"taken for '{APP}'"),
-        ([API, "PUT", f"{API}:443/plain/"], {}, {}, "same-origin", "CORS is not asked"),
-        ([API, "PUT", f"{API}/nowhere/"], {}, {}, "same-origin", "CORS is not asked"),
+        ([f"{APP}/shop", "GET", "/plain/"], {}, {}, "taken-for", f"'{APP}' is used instead"),
+        ([API, "PUT", f"{API}:443/plain/"], {}, {}, "same-origin", "CORS does not apply"),
+        ([API, "PUT", f"{API}/nowhere/"], {}, {}, "same-origin", "CORS does not apply"),
         ([APP, "GET", "/plain/"], {"headers": ["Cookie"]}, {}, "forbidden-header", "'cookie'"),
-        ([APP, "GET", "/nowhere/"], {}, {}, "not-found", "may read a 404"),
-        ([APP, "GET", "/plain"], {}, {}, "not-found", "one has /plain/"),
+        ([APP, "GET", "/nowhere/"], {}, {}, "not-found", "gets a 404"),
+        ([APP, "GET", "/plain"], {}, {}, "not-found", "one matches /plain/"),
         ([APP, "GET", "/static/app.css"], {}, {"STATIC_URL": "/static/"}, "static", "runserver"),
-        ([APP, "POST", "/orders/"], {}, {}, "method-not-allowed", "has nothing for POST"),
+        ([APP, "POST", "/orders/"], {}, {}, "method-not-allowed", "does not handle POST"),
         (
             [APP, "GET", f"{API}/plain/"],
             {},
@@ -57,14 +57,14 @@ pytestmark = pytest.mark.usefixtures("small_site")
             {},
             {"MIDDLEWARE": [COMMON, CSRF, OURS]},
             "middleware-order",
-            "MIDDLEWARE[0], MIDDLEWARE[1] stand before",
+            "MIDDLEWARE[0], MIDDLEWARE[1] are before",
         ),
         (
             [APP, "GET", "/plain/"],
             {},
             {"MIDDLEWARE": [COMMON, OURS]},
             "middleware-order",
-            "MIDDLEWARE[0] stands before",
+            "MIDDLEWARE[0] is before",
         ),
         (
             [APP, "GET", "/plain/"],
@@ -78,7 +78,7 @@ pytestmark = pytest.mark.usefixtures("small_site")
             {"reads": ["x-b", "X-A"]},
             {},
             "expose",
-            "'x-a' nor 'x-b'",
+            "'x-a' or 'x-b'",
         ),
         (
             ["null", "POST", "/plain/"],
@@ -88,7 +88,7 @@ pytestmark = pytest.mark.usefixtures("small_site")
                 "CORS_POLICIES": {"default": {"ALLOW_ORIGINS": ["null"]}},
             },
             "csrf",
-            "from null",
+            "null is not in CSRF_TRUSTED_ORIGINS",
         ),
     ],
 )

@@ -20,31 +20,31 @@ from django_cors_policy.management.terminal import printable, write
 
 BLOCKED, MISUSED = 1, 2  # exit statuses
 
-# Where the lines of a fix go, as the end of a sentence.
+# Where the lines of a fix belong, as the end of a sentence.
 PLACES = {
     "settings": "at the end of your settings",
     "shell": "in a shell",
-    "decorator": "on the view, in place of the decorator that it has",
+    "decorator": "on the view, replacing its current decorator",
     "script": "in the page's script",
     "server": "on the server",
 }
-# Columns. Longer lines of prose are hard to read, on however wide a terminal.
+# In columns. Longer lines of prose are hard to read.
 NARROWEST, WIDEST = 40, 100
 INDENT = "  "
 PASTE_INDENT = "    "
 
 
 class Command(BaseCommand):
-    """Plays the browser's part for one call, and tells it to a person or a script."""
+    """Simulate the browser for one call, and print the explanation."""
 
     help = (
-        "Explain what becomes of a call by a script of a page on another origin: whether the "
-        "browser sends it, whether the script may read the answer, why, and what to change. "
-        "No view is run. The exit status is 0 if the call is allowed, 1 if it is blocked, and 2 "
-        "if the question or CORS_POLICIES is wrong."
+        "Explain whether CORS allows a call from another origin: whether the browser sends it, "
+        "whether the script can read the response, and what to change. This sends nothing over "
+        "the network and runs no view. The exit status is 0 if the call is allowed, 1 if it is "
+        "blocked, and 2 if an argument or CORS_POLICIES is invalid."
     )
-    # What is wrong with the policies is told here, by another exit status. Nothing else that checks
-    # may find is a reason to be silent.
+    # Invalid policies have their own exit status here, and other problems that checks find must not
+    # stop this command.
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -52,7 +52,7 @@ class Command(BaseCommand):
             "origin",
             metavar="ORIGIN",
             type=_text,
-            help="the page's origin, as location.origin shows it: https://app.example.com, or null",
+            help="the page's origin, as location.origin shows it: https://app.example.com or null",
         )
         parser.add_argument(
             "method", metavar="METHOD", type=_text, help="the method, as the script writes it"
@@ -61,7 +61,7 @@ class Command(BaseCommand):
             "url",
             metavar="PATH_OR_URL",
             type=_text,
-            help="what the script calls; the whole URL lets cookies and redirects be judged too",
+            help="what the script calls; with a whole URL, cookies and redirects are checked too",
         )
         parser.add_argument(
             "--header",
@@ -77,7 +77,7 @@ class Command(BaseCommand):
             default="",
             metavar="TYPE",
             type=_text,
-            help="the body's type that the script sets, such as application/json",
+            help="the Content-Type that the script sets, such as application/json",
         )
         parser.add_argument(
             "--reads",
@@ -90,13 +90,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--credentials",
             action="store_true",
-            help='the script asks with credentials: "include" (or withCredentials)',
+            help='the script sends credentials (credentials: "include", or withCredentials)',
         )
         parser.add_argument(
             "--format",
             choices=["text", "json"],
             default="text",
-            help="text for people (the default), or JSON for scripts",
+            help="text to read (the default), or JSON for programs",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -122,45 +122,45 @@ class Command(BaseCommand):
 
     def _write(self, explanation: Explanation) -> None:
         self._lines: list[str] = []
-        self._tell(explanation)
-        # At once, so that nothing breaks when "head" has seen enough.
+        self._write_explanation(explanation)
+        # In one write, so that a pipe that closes early, such as to "head", does no harm.
         write(self, "\n".join(self._lines))
 
-    # -- The parts, in the order in which somebody in a hurry needs them.
+    # -- The parts, the most important first.
 
-    def _tell(self, explanation: Explanation) -> None:
+    def _write_explanation(self, explanation: Explanation) -> None:
         style = self.style.SUCCESS if explanation.is_allowed else self.style.ERROR
         self._prose(explanation.verdict, style=style)
         for cause in explanation.causes:
-            self._say()
-            self._tell_finding(cause)
-        self._tell_why(explanation)
+            self._line()
+            self._write_finding(cause)
+        self._write_reasons(explanation)
         for exchange in explanation.exchanges:
-            self._tell_exchange(exchange)
+            self._write_exchange(exchange)
         self._heading("The script")
-        self._fact("may read", _readable(explanation))
+        self._fact("can read", _readable(explanation))
         self._fact("cookies", explanation.cookies)
         if explanation.notes:
             self._heading("Notes")
         for position, note in enumerate(explanation.notes):
             if position:
-                self._say()
-            self._tell_finding(note, INDENT)
+                self._line()
+            self._write_finding(note, INDENT)
 
-    def _tell_finding(self, finding: Finding, indent: str = "") -> None:
+    def _write_finding(self, finding: Finding, indent: str = "") -> None:
         self._prose(f"{finding.text}{_link(finding.row, ' ')}", indent)
         before: Fix | None = None
         for fix in finding.fixes:
-            self._say()
+            self._line()
             self._prose(f"{_lead(fix, before)}:", indent)
             for line in fix.lines:
-                if fix.where == "server":  # sentences, and nothing to paste
+                if fix.where == "server":  # sentences, not code to paste
                     self._prose(line, indent + PASTE_INDENT)
                 else:
-                    self._say(line, indent + PASTE_INDENT, self.style.MIGRATE_LABEL)
+                    self._line(line, indent + PASTE_INDENT, self.style.MIGRATE_LABEL)
             before = fix
 
-    def _tell_why(self, explanation: Explanation) -> None:
+    def _write_reasons(self, explanation: Explanation) -> None:
         call = explanation.call
         credentials = "with credentials" if call.credentials else "without credentials"
         self._heading("Why")
@@ -172,25 +172,25 @@ class Command(BaseCommand):
         if explanation.allowed_by:
             link = _link(explanation.row, ", ")
             self._fact("origin", f"allowed by {explanation.allowed_by}{link}")
-        if explanation.exchanges:  # else the browser did not come so far as to think of one
+        if explanation.exchanges:  # otherwise the browser stops before it needs one
             needed_for = " and ".join(explanation.preflight_needed_for)
             self._fact("preflight", f"needed for {needed_for}" if needed_for else "not needed")
 
-    def _tell_exchange(self, exchange: Exchange) -> None:
+    def _write_exchange(self, exchange: Exchange) -> None:
         self._heading(exchange.kind.capitalize())
         for sign, message in ((">", exchange.request), ("<", exchange.response)):
-            # These go over the wire in one line each, and are not wrapped.
-            self._say(f"{sign} {message.line}", INDENT, self.style.MIGRATE_LABEL)
+            # Not wrapped: each header is one line.
+            self._line(f"{sign} {message.line}", INDENT, self.style.MIGRATE_LABEL)
             for name, value in message.headers:
-                self._say(f"{sign} {name}: {value}", INDENT)
+                self._line(f"{sign} {name}: {value}", INDENT)
         style = self.style.ERROR if exchange.failure else self.style.SUCCESS
         self._prose(_conclusion(exchange), INDENT, style)
 
-    # -- How they are written.
+    # -- Output helpers.
 
     def _heading(self, text: str) -> None:
-        self._say()
-        self._say(text, style=self.style.MIGRATE_HEADING)
+        self._line()
+        self._line(text, style=self.style.MIGRATE_HEADING)
 
     def _fact(self, name: str, text: str) -> None:
         self._prose(text, f"{INDENT}{name:<9}  ")
@@ -198,7 +198,7 @@ class Command(BaseCommand):
     def _prose(
         self, text: str, indent: str = "", style: Callable[[str], str] | None = None
     ) -> None:
-        """``text``, wrapped to the terminal's width; ``indent`` may hold what stands before it."""
+        """Write ``text`` after ``indent`` (may be a label), wrapped to the terminal's width."""
         width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
         text = text.replace("\N{NO-BREAK SPACE}", " ")  # Django writes "3 hours" with one
         for line in textwrap.wrap(
@@ -206,12 +206,12 @@ class Command(BaseCommand):
             width,
             initial_indent=indent,
             subsequent_indent=" " * len(indent),
-            break_long_words=False,  # a URL or a header's name is copied in one piece
+            break_long_words=False,  # so that you can copy URLs and header names
             break_on_hyphens=False,
         ):
-            self._say(line, style=style)
+            self._line(line, style=style)
 
-    def _say(
+    def _line(
         self, text: str = "", indent: str = "", style: Callable[[str], str] | None = None
     ) -> None:
         line = indent + printable(text)
@@ -219,7 +219,7 @@ class Command(BaseCommand):
 
 
 def _text(argument: str) -> str:
-    """An argument; what is no UTF-8 on the command line is refused, for no browser sends it."""
+    """Return ``argument``. Refuse text that is not UTF-8, because browsers never send it."""
     try:
         argument.encode()
     except UnicodeEncodeError:
@@ -228,31 +228,31 @@ def _text(argument: str) -> str:
 
 
 def _lead(fix: Fix, before: Fix | None) -> str:
-    """What introduces the lines of ``fix``, after another fix of the same finding."""
+    """Return the text above the lines of ``fix``; ``before`` is the finding's previous fix."""
     verb = {"shell": "run ", "server": ""}.get(fix.where, "write ")
     lead = verb + PLACES[fix.where]
     if before is None:
         return lead.capitalize()
-    # A policy that stands in a decorator and in settings is changed in both; else one will do.
+    # A policy in a decorator and in settings needs both fixes. Otherwise one is enough.
     is_half = (before.where, fix.where) == ("decorator", "settings")
     return f"And {lead}" if is_half else f"Or {lead}"
 
 
 def _conclusion(exchange: Exchange) -> str:
-    """What the browser makes of the answer."""
+    """Say what the browser does with the response."""
     if exchange.kind == "preflight":
         if exchange.failure:
             return f"The browser does not send the request: {exchange.failure}"
         return "The browser sends the request."
     if exchange.failure:
-        return f"The script does not get the answer: {exchange.failure}"
+        return f"The script does not get the response: {exchange.failure}"
     if any(name == "Location" for name, _ in exchange.response.headers):
         return "The browser follows the redirect."
-    return "The script gets the answer."
+    return "The script gets the response."
 
 
 def _link(row: int | None, before: str) -> str:
-    """Where the row is edited, if the admin has the allowlist, with what stands before it."""
+    """The admin page of the row after ``before``; empty if the admin does not have it."""
     if row is None:
         return ""
     try:
@@ -266,5 +266,5 @@ def _readable(explanation: Explanation) -> str:
     if not explanation.may_read:
         return "nothing"
     if fetch.WILDCARD in explanation.readable_headers:
-        return "status, body, and every header but Set-Cookie"
+        return "status, body, and every header except Set-Cookie"
     return f"status, body, and the headers {', '.join(explanation.readable_headers)}"

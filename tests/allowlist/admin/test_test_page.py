@@ -433,10 +433,10 @@ def test_each_problem_stands_at_its_field_with_a_hint(admin: Client) -> None:
     found = errors(response)
     assert set(found) == {"origin", "url", "method", "headers"}
     for name, wrong in {
-        "origin": "'https://*.example.com' is no origin.",
-        "url": "'orders' is no URL",
-        "method": "'GE T' is no method",
-        "headers": "'b@d' is no",
+        "origin": "'https://*.example.com' is not an origin.",
+        "url": "'orders' is not an absolute path",
+        "method": "'GE T' is not a method",
+        "headers": "'b@d' is not",
     }.items():
         [message] = found[name]
         assert message.startswith(wrong)
@@ -490,7 +490,7 @@ def test_a_decorator_that_is_hidden_is_told(
     monkeypatch.setitem(sys.modules, urlconf.__name__, urlconf)
     settings.ROOT_URLCONF = urlconf.__name__
     response = ask(admin, url="/below/", method="PUT")
-    assert "is hidden: another function holds the decorated view" in text_of(response)
+    assert "is hidden: another function contains the decorated view" in text_of(response)
     assert "python manage.py check" in text_of(response)
 
 
@@ -502,7 +502,7 @@ def test_no_table_is_told(admin: Client) -> None:
         cursor.execute(rename.format(table, f"{table}_away"))
     try:
         response = ask(admin, STRANGER)
-        assert "The allowlist's rows cannot be read from the database" in text_of(response)
+        assert "The allowlist rows cannot be read from the database" in text_of(response)
         assert response.context["explanation"].is_allowed is False
         assert buttons(response) == []
     finally:

@@ -72,7 +72,7 @@ def misuse(*arguments: str) -> str:
 # --- What is said ---------------------------------------------------------------------------------
 
 ALLOWED = """\
-Allowed: the request is sent, and the script may read the answer.
+Allowed: the request is sent, and the script can read the response.
 
 Why
   call       PUT https://api.example.com/hello/?page=2 from
@@ -106,16 +106,16 @@ Request
   < HTTP/1.1 200 OK
   < Vary: Origin
   < Access-Control-Allow-Origin: https://app.example.com
-  The script gets the answer.
+  The script gets the response.
 
 The script
-  may read   status, body, and the headers Cache-Control, Content-Language,
+  can read   status, body, and the headers Cache-Control, Content-Language,
              Content-Length, Content-Type, Expires, Last-Modified, Pragma
-  cookies    No cookies: the script does not ask with credentials.
+  cookies    No cookies: the script does not send credentials.
 """  # noqa: E501 -- what goes over the wire is not wrapped
 
 REFUSED = """\
-Blocked: the request is sent, and the script may not read the answer.
+Blocked: the request is sent, but the script cannot read the response.
 
 The origin 'http://app.example.com' is not allowed:
 CORS_POLICIES['default']['ALLOW_ORIGINS'][0] is 'https://app.example.com', https
@@ -137,12 +137,12 @@ Request
   > Origin: http://app.example.com
   < HTTP/1.1 200 OK
   < Vary: Origin
-  The script does not get the answer: No Access-Control-Allow-Origin header that
+  The script does not get the response: No Access-Control-Allow-Origin header
   names http://app.example.com.
 
 The script
-  may read   nothing
-  cookies    No cookies: the script does not ask with credentials.
+  can read   nothing
+  cookies    No cookies: the script does not send credentials.
 """
 
 METHOD = """\
@@ -173,18 +173,18 @@ Preflight
   < Access-Control-Allow-Headers: accept, authorization, content-type, user-agent, x-csrftoken, x-requested-with
   < Access-Control-Max-Age: 3600
   < Vary: Origin, Access-Control-Request-Method, Access-Control-Request-Headers
-  The browser does not send the request: Access-Control-Allow-Methods has no
-  BREW.
+  The browser does not send the request: Access-Control-Allow-Methods does not
+  list BREW.
 
 The script
-  may read   nothing
-  cookies    No cookies: the script does not ask with credentials.
+  can read   nothing
+  cookies    No cookies: the script does not send credentials.
 """  # noqa: E501
 
 FORBIDDEN = """\
 Blocked: the browser does not send the request.
 
-No script may use the method TRACE: fetch() throws a TypeError.
+Scripts cannot use the method TRACE: fetch() throws a TypeError.
 
 Why
   call       TRACE https://api.example.com/hello/ from https://app.example.com,
@@ -192,8 +192,8 @@ Why
   view       tests.views.hello
 
 The script
-  may read   nothing
-  cookies    No cookies: the script does not ask with credentials.
+  can read   nothing
+  cookies    No cookies: the script does not send credentials.
 """
 
 
@@ -228,7 +228,7 @@ def test_what_else_would_do_is_told_as_such() -> None:
 def test_what_is_needed_as_well_is_told_as_such(settings: Any) -> None:
     settings.ROOT_URLCONF = __name__
     said = run(APP, "GET", "/everyone/", "--credentials", status=1)
-    assert "\nOr write on the view, in place of the decorator that it has:\n" in said
+    assert "\nOr write on the view, replacing its current decorator:\n" in said
     assert "\n\nAnd write at the end of your settings:\n" in said
 
 
@@ -245,13 +245,13 @@ def test_what_no_policy_may_say_is_told_in_sentences(settings: Any) -> None:
 @pytest.mark.parametrize(
     ("arguments", "exposed"),
     [
-        ([APP, "GET", "/file/"], "status, body, and every header but Set-Cookie"),
+        ([APP, "GET", "/file/"], "status, body, and every header except Set-Cookie"),
         ([STRANGER, "GET", "/hello/"], "nothing"),
     ],
 )
 def test_what_may_be_read(arguments: list[str], exposed: str) -> None:
     said = run(*arguments, status=int(exposed == "nothing"))
-    assert f"\n  may read   {exposed}\n" in said
+    assert f"\n  can read   {exposed}\n" in said
 
 
 def test_notes_come_last() -> None:
@@ -260,12 +260,12 @@ def test_notes_come_last() -> None:
     assert said.endswith(
         "\n"
         "Notes\n"
-        "  'https://app.example.com/shop' is no origin; it was taken for\n"
-        "  'https://app.example.com'.\n"
+        "  'https://app.example.com/shop' is not an origin, so 'https://app.example.com'\n"
+        "  is used instead.\n"
         "\n"
-        "  No script can set the header 'cookie': browsers leave it out without a word.\n"
+        "  Scripts cannot set the header 'cookie'. Browsers ignore it without an error.\n"
         "\n"
-        "  No view has the path /nowhere/: the script may read a 404.\n"
+        "  No URL pattern matches /nowhere/, so the script gets a 404.\n"
     )
 
 
@@ -328,7 +328,7 @@ def test_colours() -> None:
     assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
     assert coloured.startswith("\x1b[31;1mBlocked: ")
     assert run(APP, "GET", "/hello/", force_color=True).startswith("\x1b[32;1mAllowed: ")
-    assert "\x1b[32;1m  The script gets the answer.\x1b[0m\n" in run(
+    assert "\x1b[32;1m  The script gets the response.\x1b[0m\n" in run(
         APP, "GET", "/hello/", force_color=True
     )
 
@@ -383,7 +383,7 @@ def test_a_terminal_of_few_characters_gets_escapes() -> None:
     said = run(APP, "GET", "/hello/", "--header=X-Debug", stdout=Ascii(), status=1)
     assert said.isascii()
     said = run(APP, "GET", "/caf\u00e9/", stdout=Ascii())
-    assert "path /caf\\xe9/" in said
+    assert "matches /caf\\xe9/" in said
 
 
 # --- JSON -----------------------------------------------------------------------------------------
@@ -436,11 +436,11 @@ def test_json() -> None:
             "Last-Modified",
             "Pragma",
         ],
-        "cookies": "No cookies: the script does not ask with credentials.",
+        "cookies": "No cookies: the script does not send credentials.",
         "causes": [],
         "notes": [],
         "is_allowed": True,
-        "verdict": "Allowed: the request is sent, and the script may read the answer.",
+        "verdict": "Allowed: the request is sent, and the script can read the response.",
     }
 
 
@@ -498,8 +498,8 @@ def test_exit_status(folder: Path, arguments: list[str], status: int, said: str)
     ("arguments", "said"),
     [
         ([], "the following arguments are required: ORIGIN, METHOD, PATH_OR_URL"),
-        (["my page", "GET", "/"], "CommandError: 'my page' is no origin."),
-        ([PAGE, "GET", "books"], "CommandError: 'books' is no URL"),
+        (["my page", "GET", "/"], "CommandError: 'my page' is not an origin."),
+        ([PAGE, "GET", "books"], "CommandError: 'books' is not an absolute path or"),
         ([PAGE, "GET", "/", "--format=yaml"], "invalid choice: 'yaml'"),
         ([PAGE, "GET", "/\udcff"], r"'/\udcff' is not UTF-8."),
     ],
