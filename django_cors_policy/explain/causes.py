@@ -226,7 +226,10 @@ def _headers(policy: Policy, call: Call) -> Finding:
     key = "ALLOW_HEADERS"
     place = place_of(policy, key)
     if fetch.WILDCARD in policy.allow_headers:
-        text = f"{place} is ['*'], but with credentials this list of request headers is too long."
+        text = (
+            f"{place} is ['*'], but the list of request headers is too long to be allowed with "
+            "credentials."
+        )
         return Finding("header", text)
     missing = [name for name in call.asked_headers if name not in policy.allow_headers]
     names = " and ".join(map(repr, missing))

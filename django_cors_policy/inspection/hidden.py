@@ -77,8 +77,8 @@ def find_through(
     """Return the outermost decorator of ``view`` and of all that it wraps.
 
     A decorator hidden in one level comes before the visible ones of the levels below. The search
-    ignores ``inherited`` marks. It also does not count as hidden what is on ``view_class``, or
-    ``visible`` in another way. ``may_hold``: whether to search the innermost level.
+    ignores ``inherited`` marks. Marks on ``view_class``, and those that are ``visible`` elsewhere,
+    do not count as hidden. ``may_hold``: whether to search the innermost level.
     """
     levels = list(levels_of(view))
     for level, below in zip(levels, [*levels[1:], None], strict=True):

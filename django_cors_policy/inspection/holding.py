@@ -68,7 +68,7 @@ def levels_of(view: Any) -> Iterator[Any]:
             continue
         own = attributes(view)
         below = own.get("__wrapped__")
-        # as_view() copies the attributes of dispatch(), also its __wrapped__.
+        # as_view() copies the attributes of dispatch(), including __wrapped__.
         is_as_view = _names_class(own) and not _names_class(attributes(below))
         if below is None or is_as_view or type(view) is types.MethodType or is_class(view):
             return
@@ -88,8 +88,8 @@ def walk_held(view: Any, exclude: Any = None) -> Iterator[Any]:
     plain = set(_PLAIN)
     seen = {id(view), id(exclude)}
     values = 0
-    # Values to search, each with whether to search objects that are not callable, too. In such an
-    # object only callables are searched, because its attributes can lead to the whole application.
+    # Each value with whether to search it if it is not callable. False for values of objects that
+    # are not callable themselves: these can lead to the whole application.
     waiting = _held_by(view)
     while waiting:
         value, takes_objects = waiting.pop()

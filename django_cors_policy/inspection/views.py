@@ -30,7 +30,7 @@ AnyView = Callable[..., Any]
 
 
 class ViewInspection:
-    """The policy decorators on one view. Reads the view once.
+    """The policy decorators on one view. Reads the view once, and never raises.
 
     ``methods``: the HTTP methods that the view handles, in upper case. Empty if they are unknown,
     as for a function.

@@ -42,7 +42,7 @@ def test_so_many_headers_that_none_is_echoed(settings: Any) -> None:
     }
     headers = [f"x-{number}-{'a' * 50}" for number in range(50)]
     (cause,) = explain(APP, "GET", "/plain/", headers=headers, credentials=True).causes
-    assert "this list of request headers is too long" in cause.text
+    assert "the list of request headers is too long" in cause.text
 
 
 def test_decorator_that_is_wrong(settings: Any) -> None:
