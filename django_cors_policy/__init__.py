@@ -1,3 +1,3 @@
-"""Cross-origin policies for Django: settings, database rows and decorators, one meaning."""
+"""CORS policies for Django, written in settings, in the database or as decorators."""
 
 __version__ = "0.1.0"

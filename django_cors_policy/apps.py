@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class CorsPolicyConfig(AppConfig):
-    """Registers the system checks; the middleware does the work."""
+    """Register the system checks."""
 
     name = "django_cors_policy"
     verbose_name = "CORS policies"

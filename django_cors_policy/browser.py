@@ -1,7 +1,6 @@
-"""The browser's part of the CORS protocol: what it asks before it sends, and what it lets through.
+"""The browser's part of the CORS protocol, to explain what a browser does with a call.
 
-The steps are those of the Fetch standard, told of a script that calls another origin. Pure, and
-known to servers only for telling people what a browser would do.
+The steps are those of the Fetch standard for a script that calls another origin. Pure functions.
 """
 
 from __future__ import annotations
@@ -14,13 +13,12 @@ from . import fetch
 
 # https://fetch.spec.whatwg.org/#concept-method-normalize
 _NORMALISED_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"})
-# https://fetch.spec.whatwg.org/#cors-safelisted-request-header, as far as names tell.
+# https://fetch.spec.whatwg.org/#cors-safelisted-request-header, by name only.
 _SAFELISTED_HEADERS = frozenset({"accept", "accept-language", "content-language", "range"})
 _SAFELISTED_CONTENT_TYPES = frozenset(
     {"application/x-www-form-urlencoded", "multipart/form-data", "text/plain"}
 )
-# https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte, and the length above which no
-# value is safelisted.
+# https://fetch.spec.whatwg.org/#cors-unsafe-request-header-byte, and the longest safelisted value.
 _UNSAFE_BYTES = re.compile(r'[\x00-\x08\x0a-\x1f"():<>?@\[\\\]{}\x7f]')
 _LONGEST_SAFELISTED_VALUE = 128
 # https://fetch.spec.whatwg.org/#cors-safelisted-response-header-name
@@ -37,10 +35,10 @@ SAFELISTED_RESPONSE_HEADERS = (
 
 @dataclass(frozen=True)
 class Call:
-    """A call as a script makes it, written as a script may write it.
+    """A call that a script makes.
 
-    ``method`` gets normalised; ``headers`` are the names that the script sets, and become
-    lower-case and sorted; ``credentials``: whether it asks with ``credentials: "include"``.
+    ``method`` is normalised as browsers do it. ``headers`` are the names that the script sets, in
+    lower case and sorted. ``credentials`` says whether it uses ``credentials: "include"``.
     """
 
     origin: str
@@ -60,12 +58,15 @@ class Call:
 
     @property
     def dropped_headers(self) -> tuple[str, ...]:
-        """Those that no script can set; browsers leave them out without a word."""
+        """The headers that scripts cannot set. Browsers drop them silently."""
         return tuple(filter(fetch.is_forbidden_request_header, self.headers))
 
     @property
     def asked_headers(self) -> tuple[str, ...]:
-        """https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names."""
+        """The headers that a preflight must ask for.
+
+        https://fetch.spec.whatwg.org/#cors-unsafe-request-header-names
+        """
         return tuple(
             name
             for name in self.headers
@@ -77,7 +78,7 @@ class Call:
     @property
     def _has_safelisted_content_type(self) -> bool:
         if _UNSAFE_BYTES.search(self.content_type):
-            return False  # a boundary in quotes, say
+            return False  # for example a boundary in quotes
         essence = self.content_type.partition(";")[0].strip().lower()
         return (
             essence in _SAFELISTED_CONTENT_TYPES
@@ -86,12 +87,18 @@ class Call:
 
     @property
     def is_preflighted(self) -> bool:
-        """https://fetch.spec.whatwg.org/#main-fetch, step 12: whether the browser asks first."""
+        """Whether the browser sends a preflight first.
+
+        https://fetch.spec.whatwg.org/#main-fetch, step 12.
+        """
         return self.method not in fetch.SAFELISTED_METHODS or bool(self.asked_headers)
 
     @property
     def preflight_headers(self) -> dict[str, str]:
-        """https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, steps 3 to 5."""
+        """The headers of the preflight.
+
+        https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, steps 3 to 5.
+        """
         headers = {fetch.ORIGIN: self.origin, fetch.REQUEST_METHOD: self.method}
         if self.asked_headers:
             headers[fetch.REQUEST_HEADERS] = ",".join(self.asked_headers)
@@ -100,7 +107,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a browser blocks: ``step`` is one of the names below, ``what`` the method or header."""
+    """Why a browser blocks: ``step`` is a name below, ``what`` the method, header or status."""
 
     step: str
     what: str = ""
@@ -116,7 +123,10 @@ REDIRECTS = "redirects"
 
 
 def check_response(call: Call, headers: Mapping[str, str]) -> Failure | None:
-    """https://fetch.spec.whatwg.org/#concept-cors-check. None lets the response through."""
+    """Return why the browser hides the response from the script, or None if it does not.
+
+    https://fetch.spec.whatwg.org/#concept-cors-check
+    """
     allowed = headers.get(fetch.ALLOW_ORIGIN)
     if allowed == fetch.WILDCARD and not call.credentials:
         return None
@@ -130,7 +140,10 @@ def check_response(call: Call, headers: Mapping[str, str]) -> Failure | None:
 
 
 def check_preflight(call: Call, status: int, headers: Mapping[str, str]) -> Failure | None:
-    """https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7. None lets the call go."""
+    """Return why the preflight fails, or None if the browser sends the call.
+
+    https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7.
+    """
     failure = check_response(call, headers)
     if failure is not None:
         return failure
@@ -142,9 +155,10 @@ def check_preflight(call: Call, status: int, headers: Mapping[str, str]) -> Fail
 def check_lists(
     method: str, names: Iterable[str], headers: Mapping[str, str], *, credentials: bool
 ) -> Failure | None:
-    """Steps 7.5 to 7.7 alone: whether a preflight's answer allows the method and the headers.
+    """Return the first method or header that a preflight's response does not allow, or None.
 
-    ``names`` are those that the preflight asks about, in lower case.
+    Steps 7.5 to 7.7 of ``check_preflight``. ``names`` are the headers that the preflight asks for,
+    in lower case.
     """
     any_is_wild = not credentials
     methods = _listed(headers.get(fetch.ALLOW_METHODS, ""))
@@ -163,14 +177,14 @@ def check_lists(
 
 
 def readable_headers(call: Call, headers: Mapping[str, str]) -> tuple[str, ...]:
-    """The names of response headers that the script may read, ``*`` for all.
+    """Return the names of the response headers that the script may read, ``*`` for all.
 
     https://fetch.spec.whatwg.org/#concept-filtered-response-cors
     """
     exposed = _listed(headers.get(fetch.EXPOSE_HEADERS, ""))
     if fetch.WILDCARD in exposed and not call.credentials:
         return (fetch.WILDCARD,)
-    # Beside credentials "*" is a header's name, and no header has it.
+    # With credentials, browsers take "*" as a header name, and no header has that name.
     known = {fetch.WILDCARD, *fetch.FORBIDDEN_RESPONSE_HEADERS}
     known.update(map(str.lower, SAFELISTED_RESPONSE_HEADERS))
     more = dict.fromkeys(name for name in exposed if name.lower() not in known)

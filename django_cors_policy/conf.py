@@ -1,4 +1,4 @@
-"""``settings.CORS_POLICIES`` compiled into a ``PolicyBook``, once for each change of settings."""
+"""Compile ``settings.CORS_POLICIES`` into a ``PolicyBook``, once until a setting changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SETTING = "CORS_POLICIES"
 def compile_book(config: object) -> PolicyBook:
     """Compile the value of ``CORS_POLICIES``.
 
-    Raises ``PolicyErrors`` with everything that is wrong with every policy.
+    Raises ``PolicyErrors`` with all problems of all policies.
     """
     if not isinstance(config, Mapping):
         reason = "is not a dictionary of policies"
@@ -28,8 +28,8 @@ def compile_book(config: object) -> PolicyBook:
     policies: dict[str, Policy] = {}
     for alias, policy_config in config.items():
         if not isinstance(alias, str) or alias in DEFAULTS:
-            hint = "Write the policies by name: {'default': {'ALLOW_ORIGINS': [...]}}."
-            reason = "is no alias of a policy"
+            hint = "Write each policy under its alias: {'default': {'ALLOW_ORIGINS': [...]}}."
+            reason = "is not a policy alias"
             errors.append(PolicyError(alias, reason, hint, id="E001", key=SETTING))
             continue
         try:
@@ -49,21 +49,25 @@ def _contested_paths(policies: Mapping[str, Policy]) -> list[PolicyError]:
         for index, path in enumerate(policy.paths or ()):
             other = first.setdefault(path, policy)
             if other is not policy:
-                reason = f"belongs to {other.place} already, and a path has one policy"
-                error = PolicyError(path, reason, "Leave it out of one of the two.", id="E015")
+                reason = f"is already a path of {other.place}, and a path can have only one policy"
+                hint = "Remove it from one of the two policies."
+                error = PolicyError(path, reason, hint, id="E015")
                 errors.append(error.at(policy.place.locate("PATHS", index)))
     return errors
 
 
-# None until somebody asks policy_book() for it. Public, for a call would cost each request as much
-# as a whole middleware that does nothing.
+# None until policy_book() compiles it. The middleware reads it directly, because a function call
+# for each request would cost as much as an empty middleware.
 book: PolicyBook | None = None
 
 
 def policy_book() -> PolicyBook:
-    """The book of the current settings. Raises ``PolicyErrors`` (an ``ImproperlyConfigured``)."""
+    """Return the policies of the current settings.
+
+    Raises ``PolicyErrors`` (an ``ImproperlyConfigured``).
+    """
     global book
-    # Two threads may both compile; both results are right, and one reference is kept.
+    # Two threads may compile at the same time. Both results are equal, and one of them is kept.
     if book is None:
         book = compile_book(getattr(settings, SETTING, {}))
     return book
@@ -72,5 +76,5 @@ def policy_book() -> PolicyBook:
 @receiver(setting_changed)
 def _forget_book(*, setting: str, **kwargs: Any) -> None:
     global book
-    if setting in (SETTING, "ROOT_URLCONF"):  # what is known of views goes with the book
+    if setting in (SETTING, "ROOT_URLCONF"):  # the book caches rulings of views
         book = None

@@ -1,8 +1,8 @@
-"""Decorators that give a view a policy of its own, on preflight as well.
+"""Decorators that give a view its own policy, for preflights too.
 
-A preflight never reaches the view, so a decorator only writes down what it was told; ``resolution``
-reads it from the view that the URL leads to, and the project's settings are asked when a request
-comes. Nothing is written on a function that was handed in: whoever else uses it is not affected.
+A preflight never reaches the view. So a decorator only stores its arguments on a wrapper of the
+view. ``resolution`` reads them when it resolves the URL of a request, and combines them with the
+settings. The decorated function itself does not change, because other code may use it too.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from .policy import OriginFunc
 
     class PolicyFields(TypedDict, total=False):
-        """The keys of ``CORS_POLICIES``, as keywords."""
+        """The keys of a policy, as keyword arguments."""
 
         allow_origins: Iterable[str | re.Pattern[str]]
         allow_origin_func: OriginFunc | str | None
@@ -47,18 +47,18 @@ if TYPE_CHECKING:
         report_only: Mapping[str, Any] | None
 
 
-# A function, a method, a class or what as_view() made.
+# A function, a method, a class or the result of as_view().
 ViewT = TypeVar("ViewT", bound=Callable[..., Any])
 
-# No settings can name this alias: it is no string that anyone would write by accident.
+# Not a real alias. The spaces and brackets keep it apart from the aliases in settings.
 SAME_ORIGIN = "<same origin only>"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Declaration:
-    """What one call of a decorator says: a policy's alias, and fields that replace its own.
+    """The arguments of one decorator call: a policy's alias, and the fields to replace.
 
-    ``name`` is the decorator as people read it: ``@cors_policy('public', max_age=60)``.
+    ``name`` is the decorator as messages show it: ``@cors_policy('public', max_age=60)``.
     """
 
     alias: str
@@ -73,7 +73,7 @@ SAME_ORIGIN_ONLY = Declaration(SAME_ORIGIN, "@same_origin_only")
 
 
 class DecoratorPlace(Place):
-    """A policy's place in a decorator, ``on`` a view; its keys are keywords."""
+    """A decorator as the place of a policy. ``on`` is the view; keys are keyword arguments."""
 
     def __init__(self, declaration: Declaration, on: str = "") -> None:
         super().__init__(declaration.alias)
@@ -88,7 +88,8 @@ class DecoratorPlace(Place):
         return f"{self}: {self.spell(key)}{item}"
 
     def spell(self, key: str) -> str:
-        return key.lower()
+        # Keyword arguments in upper case arrive here in lower case; see cors_policy().
+        return key.lower() if key.isupper() else key.upper()
 
     def written_at(self, key: str) -> Place:
         is_here = key in self.declaration.overrides or self.alias == SAME_ORIGIN
@@ -97,12 +98,12 @@ class DecoratorPlace(Place):
 
 @dataclass(frozen=True, eq=False)
 class Mark:
-    """A declaration as it is written on one view. The later mark is the outer decorator.
+    """A declaration on one view. The mark with the highest ``order`` is the outermost decorator.
 
-    Each mark is an attribute of its own, because decorators copy the attributes of what they wrap:
-    ``method_decorator`` even over those of the decorators that it applies. So none is lost, and the
-    order tells which one is outermost. ``file`` and ``line`` are where the decorator is written,
-    ``""`` and 0 where ``method_decorator`` applies it anew to serve one request.
+    Each mark is a separate attribute, because decorators copy the attributes of the function that
+    they wrap, and ``method_decorator`` overwrites those of the decorators that it applies. A single
+    attribute would lose marks. ``file`` and ``line`` say where the decorator is written; they are
+    ``""`` and 0 when ``method_decorator`` applies it again during a request.
     """
 
     declaration: Declaration
@@ -111,43 +112,43 @@ class Mark:
     order: int = field(default_factory=itertools.count(1).__next__)
 
     def put_on(self, view: Any) -> None:
-        """Write the mark on ``view``, beside those that are there."""
+        """Add the mark to ``view``."""
         if self.file:
             _marks[self.order] = self
         name = f"_cors_policy_{self.order}"
         if isinstance(view, type):
             setattr(view, name, self)
         else:
-            # Not setattr, which keeps the name for ever (Python 3.12): method_decorator decorates
-            # anew on each request.
+            # Not setattr: it interns the name permanently (Python 3.12), and method_decorator
+            # decorates again on each request.
             vars(view)[name] = self
 
 
-# Every mark of this process that is still on a view.
+# The marks of this process that are still on a view.
 _marks: weakref.WeakValueDictionary[int, Mark] = weakref.WeakValueDictionary()
-# Django Ninja calls the function that @api.get was given, and not what a decorator above it makes.
-# The marks of that decorator, by the function.
+# Marks of decorators above @api.get of Django Ninja, by the function below it. Ninja calls that
+# function, so it never calls the wrapper that has the marks.
 _above: weakref.WeakKeyDictionary[Any, set[Mark]] = weakref.WeakKeyDictionary()
 
 
 def all_marks() -> list[Mark]:
-    """Every mark in this process, in the order in which they were written."""
+    """Return the marks of this process in the order of their creation."""
     marks = (mark for reference in _marks.valuerefs() if (mark := reference()) is not None)
     return sorted(marks, key=lambda mark: mark.order)
 
 
 def marks_on(view: object) -> frozenset[Mark]:
-    """The marks that are on ``view`` itself, not on its class or its parents."""
+    """Return the marks on ``view`` itself, not those on its class or its parents."""
     return frozenset(v for v in list(attributes(view).values()) if type(v) is Mark)
 
 
 def marks_above(function: object) -> frozenset[Mark]:
-    """The marks that are written above the operation of Django Ninja that calls ``function``."""
+    """Return the marks above the Django Ninja operation that calls ``function``."""
     return frozenset(_above.get(function, ()))
 
 
 def attributes(thing: object) -> Mapping[str, Any]:
-    """The attributes that ``thing`` itself has, as ``vars()`` shows them; empty if it has none."""
+    """Return the attributes of ``thing`` itself, as ``vars()`` does; empty if it has none."""
     if issubclass(type(thing), type):
         return type.__dict__["__dict__"].__get__(thing)  # type: ignore[no-any-return]
     if type(thing) in _METHODS:
@@ -156,15 +157,15 @@ def attributes(thing: object) -> Mapping[str, Any]:
         thing = thing.func
     try:
         found = object.__getattribute__(thing, "__dict__")
-    except Exception:  # noqa: BLE001 -- a foreign class may have a __dict__ that raises anything
+    except Exception:  # noqa: BLE001 -- a third-party class may raise anything here
         return {}
     return found if type(found) is dict else {}
 
 
-# What leads to one function, and has its attributes.
+# These wrap one function and show its attributes.
 _METHODS = (types.MethodType, classmethod, staticmethod)
 
-# Whether any view of this process is decorated: where none is, no preflight has to be resolved.
+# Whether this process has a decorated view. If it has none, preflights need no URL resolving.
 any_view_decorated = False
 
 
@@ -187,12 +188,12 @@ def cors_policy(alias: Any = DEFAULT_ALIAS, /, **overrides: Any) -> Any:
         @cors_policy(allow_origins=["https://partner.example"])  # "default", other origins
         @cors_policy("public", max_age=60)
 
-    It goes on functions (also ``async``), on classes, on single methods of a class (``def post``),
-    around ``as_view()`` and through ``method_decorator``. Keywords are the keys of a policy in
-    lower case, except ``paths``: the view is the path.
+    Use it on functions (``async`` too), on classes, on single methods of a class (``def post``),
+    around ``as_view()`` and with ``method_decorator``. Keyword arguments are the keys of a policy
+    in lower case, except ``paths``: the URLconf sets the path of a view.
 
-    Raises ``PolicyErrors`` (an ``ImproperlyConfigured``) where it is written, if an argument is
-    wrong. What only goes wrong together with the settings is a system check's to say.
+    Raises ``PolicyErrors`` (an ``ImproperlyConfigured``) at import if an argument is wrong. System
+    checks report arguments that only conflict with the settings.
     """
     if callable(alias) and overrides:
         return cors_policy(**overrides)(alias)
@@ -200,7 +201,7 @@ def cors_policy(alias: Any = DEFAULT_ALIAS, /, **overrides: Any) -> Any:
         return _decorate(alias, Declaration(DEFAULT_ALIAS, "@cors_policy"))
     arguments = [short_repr(alias)] if alias != DEFAULT_ALIAS else []
     arguments += [f"{key}={short_repr(value)}" for key, value in overrides.items()]
-    # A key in upper case stays what it is not: a keyword.
+    # Settings keys such as MAX_AGE are not keyword arguments: in lower case they are unknown keys.
     fields = {
         key.upper() if key.islower() else key.lower(): value for key, value in overrides.items()
     }
@@ -219,7 +220,7 @@ def same_origin_only() -> Callable[[ViewT], ViewT]: ...
 
 
 def same_origin_only(view: Any = None, /) -> Any:
-    """Let no other origin read a view's answers or pass its preflights, whatever settings say."""
+    """Refuse all other origins on a view, regardless of the settings."""
     decorate = functools.partial(_decorate, declaration=SAME_ORIGIN_ONLY)
     return decorate if view is None else decorate(view)
 
@@ -227,10 +228,11 @@ def same_origin_only(view: Any = None, /) -> Any:
 def _decorate(view: Any, declaration: Declaration) -> Any:
     global any_view_decorated
     if not callable(view) or view is object:
-        hint = "Decorate a view, or what its as_view() returns."
+        hint = "Decorate a view function, a view class or the result of as_view()."
         if isinstance(view, (tuple, list)):
             hint = "Decorate the included views, or name the prefix in a policy's PATHS."
-        raise PolicyErrors([PolicyError(view, "is no view", hint, id="E018", key=declaration.name)])
+        error = PolicyError(view, "is not a view", hint, id="E018", key=declaration.name)
+        raise PolicyErrors([error])
     any_view_decorated = True
     mark = Mark(declaration, *_where_written())
     if isinstance(view, type):
@@ -241,7 +243,7 @@ def _decorate(view: Any, declaration: Declaration) -> Any:
         return view(*args, **kwargs)
 
     functools.update_wrapper(wrapper, view)
-    # After the update, which copies the inner decorators' marks.
+    # After update_wrapper(), which copies the marks of the inner decorators.
     mark.put_on(wrapper)
     operation = attributes(view).get("_ninja_operation")
     if operation is not None:
@@ -252,7 +254,7 @@ def _decorate(view: Any, declaration: Declaration) -> Any:
 
 
 def _where_written() -> tuple[str, int]:
-    """File and line of the decorator, as far as Python code has called it."""
+    """Return the file and line of the decorator, or ``""`` and 0 if they are unknown."""
     frame = inspect.currentframe()
     while frame is not None and (name := frame.f_globals.get("__name__")) in _DECORATING_MODULES:
         if name == "django.utils.decorators" and frame.f_code.co_name == "_wrapper":
@@ -261,14 +263,14 @@ def _where_written() -> tuple[str, int]:
     return (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
 
 
-# What a decorator is applied by.
+# Modules whose frames lie between a decorator and the code that uses it.
 _DECORATING_MODULES = (__name__, "django.utils.decorators", "ninja.decorators", "ninja.router")
 
 
 def _refuse_wrong_arguments(declaration: Declaration) -> None:
     alias: Any = declaration.alias
     place = DecoratorPlace(declaration)
-    # A dotted path may lead to a module that is still being imported, and is for the check.
+    # Not imported here: the module may still be loading. A system check imports it later.
     fields = _without_dotted_path(declaration.overrides)
     if isinstance(fields.get("REPORT_ONLY"), Mapping):
         fields["REPORT_ONLY"] = _without_dotted_path(fields["REPORT_ONLY"])
@@ -278,17 +280,17 @@ def _refuse_wrong_arguments(declaration: Declaration) -> None:
         hint = f"Write the alias of a policy, or @cors_policy(allow_origins={short_repr(origins)})."
         if alias is None:
             hint = "Write @cors_policy('default'), or the alias of another policy."
-        reason = "is no alias of a policy"
+        reason = "is not a policy alias"
         errors.append(PolicyError(alias, reason, hint, id="E001", key=str(place)))
     if "ALIAS" in fields:
         value = fields.pop("ALIAS")
-        hint = f"Write it first, without a keyword: @cors_policy({short_repr(value)})."
-        reason = "is an alias given by keyword"
+        hint = f"Pass it first, without a keyword: @cors_policy({short_repr(value)})."
+        reason = "is an alias passed as a keyword argument"
         errors.append(PolicyError(value, reason, hint, id="E002", key=str(place)))
     if "PATHS" in fields:
-        reason = "is no use on a view, which has its path from the URLconf"
+        reason = "cannot be set on a view: the URLconf sets its path"
         value, key = fields.pop("PATHS"), place.locate("PATHS")
-        errors.append(PolicyError(value, reason, "Leave paths out.", id="E014", key=key))
+        errors.append(PolicyError(value, reason, "Remove paths.", id="E014", key=key))
     try:
         compile_policy(fields, place)
     except PolicyErrors as refused:

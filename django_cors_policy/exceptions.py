@@ -1,4 +1,4 @@
-"""What is wrong with a policy: one problem, or all of them together."""
+"""The exceptions for wrong policies: one problem, or several together."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _repr.maxlist = _repr.maxdict = _repr.maxtuple = _repr.maxset = 4
 
 
 _MOST_BITS = 256
-# What a raw string can hold, and is worth one.
+# Printable ASCII with a backslash, without a single quote, and not ending in a backslash.
 _RAW = re.compile(r"[ -&(-~]*\\[ -&(-~]*[ -&(-\[\]-~]")
 
 
 def short_repr(value: object) -> str:
-    """``repr(value)`` as one would write it in a source file, cut where it would fill the screen.
+    """Return ``repr(value)``, shortened if it is long.
 
-    Backslashes stay single, so that a pattern can be copied from a message.
+    Backslashes stay single, so that you can copy a pattern from a message.
     """
     if isinstance(value, re.Pattern) and not value.flags & ~re.UNICODE:
         return f"re.compile({short_repr(value.pattern)})"
     if isinstance(value, int) and value.bit_length() > _MOST_BITS:
-        return "A very large number"  # Python refuses to write one of thousands of digits
+        return "A very large number"  # Python limits the digits that it converts to a string
     text = _repr.repr(value)
     if isinstance(value, str) and _RAW.fullmatch(value) and len(text) < _repr.maxstring:
         return f"r'{value}'"
@@ -35,21 +35,23 @@ def short_repr(value: object) -> str:
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str:
-    """A hint that names the nearest of the known words, or all of them."""
-    # Keys come in upper case, keywords in lower, risks with hyphens: the case is not the mistake.
+    """Return a hint with the known word most similar to ``word``, or with all of them."""
+    # Compare without case: keys are in upper case, keyword arguments in lower case.
     by_folded = {name.lower(): name for name in known}
     near = difflib.get_close_matches(str(word).lower(), by_folded, n=1)
     if near:
         return f"Did you mean {by_folded[near[0]]!r}?"
-    return f"Known are {', '.join(by_folded.values())}." if by_folded else "None is known."
+    return f"Choose from {', '.join(by_folded.values())}." if by_folded else "None is defined."
 
 
 class PolicyError(ImproperlyConfigured):
-    """One thing that is wrong with a policy, in parts that a form or a system check can show.
+    """One problem of a policy, in parts that a form or a system check can show.
 
-    ``key`` is the place (``CORS_POLICIES['default']['MAX_AGE']``; empty while nobody has said where
-    the value stands), ``value`` what stands there, ``reason`` goes on the sentence that begins with
-    the value, ``hint`` says what to write instead, ``id`` is the system check's (``E005``).
+    - ``key``: the place, such as ``CORS_POLICIES['default']['MAX_AGE']``; empty if it is not known.
+    - ``value``: the wrong value.
+    - ``reason``: the rest of the sentence that starts with the value.
+    - ``hint``: what to write instead.
+    - ``id``: the id of the system check, such as ``E005``.
     """
 
     def __init__(self, value: object, reason: str, hint: str, id: str, key: str = "") -> None:
@@ -61,12 +63,12 @@ class PolicyError(ImproperlyConfigured):
         self.id = id
 
     def at(self, key: str) -> PolicyError:
-        """The same problem, said of the place ``key``."""
+        """Return the same problem with the place ``key``."""
         return PolicyError(self.value, self.reason, self.hint, self.id, key)
 
     @property
     def message(self) -> str:
-        """The problem without place and hint: ``'https://a/' has a path; an origin has none.``"""
+        """Return the problem without place and hint: ``-1 is negative.``"""
         return f"{short_repr(self.value)} {self.reason}."
 
     def __str__(self) -> str:
@@ -75,7 +77,7 @@ class PolicyError(ImproperlyConfigured):
 
 
 class PolicyErrors(ImproperlyConfigured):
-    """Every problem of one or more policies, gathered so that all can be mended at once."""
+    """All problems of one or more policies, so that you can fix them in one go."""
 
     def __init__(self, errors: Iterable[PolicyError]) -> None:
         self.errors = tuple(errors)

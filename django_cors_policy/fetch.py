@@ -1,7 +1,6 @@
-"""The words of the Fetch standard (https://fetch.spec.whatwg.org/) that the other rooms speak.
+"""Names and lists from the Fetch standard (https://fetch.spec.whatwg.org/).
 
-Header names are written as they go over the wire; sets that are compared without regard to case
-hold lower case.
+Header names have the case that is sent. Sets for case-insensitive comparison are in lower case.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ REQUEST_METHOD = "Access-Control-Request-Method"
 REQUEST_HEADERS = "Access-Control-Request-Headers"
 REQUEST_PRIVATE_NETWORK = "Access-Control-Request-Private-Network"
 
-# https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7.9: the seconds if none are said.
+# https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7.9: the seconds without the header.
 DEFAULT_MAX_AGE = 5
 
 WILDCARD = "*"
@@ -47,8 +46,8 @@ NULL = "null"
 SAFELISTED_METHODS = ("GET", "HEAD", "POST")
 # https://fetch.spec.whatwg.org/#forbidden-method
 FORBIDDEN_METHODS = frozenset({"CONNECT", "TRACE", "TRACK"})
-# Methods that people mean when they write them in lower case. Browsers put only some of them into
-# upper case (https://fetch.spec.whatwg.org/#concept-method-normalize): PATCH famously not.
+# In lower case, these are mistakes. Browsers change only some of them to upper case, and not PATCH
+# (https://fetch.spec.whatwg.org/#concept-method-normalize).
 WELL_KNOWN_METHODS = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 # https://fetch.spec.whatwg.org/#forbidden-request-header
@@ -78,7 +77,7 @@ FORBIDDEN_REQUEST_HEADERS = frozenset(
     }
 )
 FORBIDDEN_REQUEST_HEADER_PREFIXES = ("proxy-", "sec-")
-# Headers by which some servers take another method than the request line says
+# Headers that replace the method of the request line on some servers
 # (https://fetch.spec.whatwg.org/#forbidden-request-header, step 2).
 METHOD_OVERRIDE_HEADERS = frozenset(
     {"x-http-method", "x-http-method-override", "x-method-override"}
@@ -87,8 +86,8 @@ METHOD_OVERRIDE_HEADERS = frozenset(
 NON_WILDCARD_REQUEST_HEADER = "authorization"
 # https://fetch.spec.whatwg.org/#forbidden-response-header-name
 FORBIDDEN_RESPONSE_HEADERS = frozenset({"set-cookie", "set-cookie2"})
-# Headers that mean something in requests alone. What responses have too is left out: Content-Type,
-# Content-Length, Date, Via.
+# Headers that have a meaning only in requests. Not in the list, because responses have them too:
+# Content-Type, Content-Length, Date, Via.
 REQUEST_ONLY_HEADERS = frozenset(
     {
         # RFC 9110: routing (7.2, 7.6.2), context (10.1), authentication (11.6.2, 11.7.2)
@@ -119,45 +118,45 @@ REQUEST_ONLY_HEADERS = frozenset(
         "access-control-request-headers",
         "access-control-request-method",
         "access-control-request-private-network",
-        # https://w3c.github.io/webappsec-fetch-metadata/, and what users can ask for
+        # https://w3c.github.io/webappsec-fetch-metadata/, and preferences of users
         "sec-fetch-dest",
         "sec-fetch-mode",
         "sec-fetch-site",
         "sec-fetch-user",
         "dnt",
         "upgrade-insecure-requests",
-        # Set by scripts: for Django's CSRF protection, and by jQuery to mark its requests
+        # Set by scripts: for Django's CSRF protection, and by jQuery on its requests
         "x-csrftoken",
         "x-requested-with",
     }
 )
 
-# What methods and header names are made of (RFC 9110, section 5.6.2), as a regular expression.
+# A regular expression for methods and header names (RFC 9110, section 5.6.2).
 TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _TOKEN = re.compile(TOKEN)
 
 
 def is_token(text: str) -> bool:
-    """Whether ``text`` can be a method or a header name."""
+    """Return whether ``text`` can be a method or a header name."""
     return _TOKEN.fullmatch(text) is not None
 
 
 def is_forbidden_method(method: str) -> bool:
-    """Whether browsers let no script use ``method``, in whatever case it is written."""
+    """Return whether browsers forbid scripts to use ``method``, in upper or lower case."""
     return method.upper() in FORBIDDEN_METHODS
 
 
 def nearest_method(method: str) -> str | None:
-    """The well-known method that ``method`` is one slip of the keyboard away from.
+    """Return the well-known method that differs from ``method`` by one typing error.
 
-    No other registered method (https://www.iana.org/assignments/http-methods/) is that near.
+    No other registered method (https://www.iana.org/assignments/http-methods/) is as similar.
     """
     typed = method.upper()
     return next((known for known in sorted(WELL_KNOWN_METHODS) if _is_slip(typed, known)), None)
 
 
 def _is_slip(typed: str, meant: str) -> bool:
-    """Whether one letter is too many, missing or another one, or two neighbours are swapped."""
+    """Return whether one letter is added, missing or changed, or two neighbours are swapped."""
     while typed and typed[:1] == meant[:1]:
         typed, meant = typed[1:], meant[1:]
     if typed == meant:
@@ -167,9 +166,9 @@ def _is_slip(typed: str, meant: str) -> bool:
 
 
 def is_forbidden_request_header(name: str) -> bool:
-    """Whether browsers let no script set the request header ``name``.
+    """Return whether browsers forbid scripts to set the request header ``name``.
 
-    ``X-HTTP-Method`` and its kin are forbidden for some values only, so by name they are not.
+    ``METHOD_OVERRIDE_HEADERS`` are not included: browsers forbid them only with some values.
     """
     name = name.lower()
     return name in FORBIDDEN_REQUEST_HEADERS or name.startswith(FORBIDDEN_REQUEST_HEADER_PREFIXES)

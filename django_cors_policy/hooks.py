@@ -1,6 +1,6 @@
-"""Where an optional app plugs in: a source of origins, and a recorder of refusals.
+"""Hooks for an optional app: a source of origins, and a recorder of refusals.
 
-The core knows no more than this about such an app. ``django_cors_policy.allowlist`` plugs in both.
+``django_cors_policy.allowlist`` sets both.
 """
 
 from __future__ import annotations
@@ -12,10 +12,11 @@ from .policy import Grant, Policy
 
 
 class RowMatch(NamedTuple):
-    """A row of the source that covers an origin or comes near it, for people who ask.
+    """A row of the source that matches an origin or is similar to it, for explanations.
 
-    ``allows``: whether it covers the origin; ``is_live``: whether it counts, and ``state`` why not.
-    ``code`` is the state for programs, such as "disabled".
+    - ``allows``: whether the row matches the origin.
+    - ``is_live``: whether the row is in force. If not, ``state`` says why.
+    - ``code``: the state for programs, such as "disabled".
     """
 
     key: int
@@ -27,35 +28,35 @@ class RowMatch(NamedTuple):
 
 
 class UnreadableRows(Exception):
-    """The source cannot be asked now: its database is down, say, or has no such table."""
+    """The source cannot read its rows: the database is down, or the table is missing."""
 
 
 class OriginSource(Protocol):
-    """Asked about origins that no policy's settings allow.
+    """A source of allowed origins besides the settings.
 
-    ``ready_until``: for so long ``is_ready`` is true, in seconds of ``time.monotonic``. It spares
-    each request a call.
+    ``ready_until``: ``is_ready()`` returns True until this time, in seconds of ``time.monotonic``.
+    It saves each request the call.
     """
 
     ready_until: float
 
     def validate(self) -> None:
-        """Raise ``ImproperlyConfigured`` if it is set up wrong."""
+        """Raise ``ImproperlyConfigured`` if the settings of the source are wrong."""
 
     def is_ready(self) -> bool:
-        """Whether ``grant_for`` can be asked at once."""
+        """Return whether ``grant_for`` can be called without ``prepare``."""
 
     def prepare(self) -> None:
-        """Get ready; may wait."""
+        """Make ``grant_for`` ready. May wait."""
 
     async def aprepare(self) -> None:
-        """Get ready without blocking the event loop."""
+        """Make ``grant_for`` ready without blocking the event loop."""
 
     def grant_for(self, policy: Policy, origin: str) -> Grant | None:
-        """What ``origin`` is granted, None if nothing. Never waits."""
+        """Return what ``origin`` is granted, None if it is not allowed. Never waits."""
 
     def rows(self, policy: Policy, origin: str) -> Sequence[RowMatch]:
-        """The rows that cover ``origin`` or come near, read anew: for people, not for requests.
+        """Read the rows that match ``origin`` or are similar to it. Not called during requests.
 
         Raises ``UnreadableRows``.
         """
@@ -64,9 +65,8 @@ class OriginSource(Protocol):
 class Refusal(NamedTuple):
     """An origin that a policy did not allow.
 
-    ``origin`` is as the request sent it, so it may be hostile text. ``path`` is without the script
-    prefix. ``is_rehearsal``: the policy in force allowed it, and only what its ``REPORT_ONLY``
-    holds would have refused it.
+    ``origin`` is text from the request: do not trust it. ``path`` has no script prefix.
+    ``is_rehearsal``: the policy allowed the origin, only its ``REPORT_ONLY`` would refuse it.
     """
 
     origin: str
@@ -77,14 +77,14 @@ class Refusal(NamedTuple):
 
 
 class Recorder(Protocol):
-    """Told of every refusal while the request waits, so it does slow work elsewhere."""
+    """Records refusals. The request waits for it, so slow work belongs in another thread."""
 
     def record(self, refusal: Refusal) -> None:
-        """Take note. Never waits, never raises."""
+        """Record a refusal. Never waits, never raises."""
 
 
 class Hooks:
-    """What is plugged in; None where nothing is."""
+    """The hooks that are set, None if they are not."""
 
     def __init__(self) -> None:
         self.origin_source: OriginSource | None = None

@@ -1,4 +1,4 @@
-"""The middleware: Django's request in, the protocol's answer out."""
+"""The middleware: takes Django's requests, and answers preflights or adds CORS headers."""
 
 from __future__ import annotations
 
@@ -29,32 +29,33 @@ AsyncHandler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
 logger = logging.getLogger("django_cors_policy")
 
-FUNC_FAILED = "ALLOW_ORIGIN_FUNC of the CORS policy %r failed; the origin %s."
+FUNC_FAILED = "ALLOW_ORIGIN_FUNC of the CORS policy %r raised an exception; the origin %s."
 FUNC_ANSWERED = (
-    "ALLOW_ORIGIN_FUNC of the CORS policy %r returned an object of type %s, and only True allows; "
-    "the origin %s. Return True to allow an origin and False to refuse it."
+    "ALLOW_ORIGIN_FUNC of the CORS policy %r returned a value of type %s; the origin %s. Return "
+    "True to allow an origin and False to refuse it."
 )
 LONGEST_TYPE = 100
 
 
 @sync_and_async_middleware
-def CorsPolicyMiddleware(  # noqa: N802 -- as MIDDLEWARE names its like
+def CorsPolicyMiddleware(  # noqa: N802 -- MIDDLEWARE names classes
     get_response: Callable[[HttpRequest], Any],
 ) -> Callable[[HttpRequest], Any]:
-    """Answers preflights and tells browsers which origins may read a response.
+    """Answer preflights, and add CORS headers to the responses of actual requests.
 
-    It goes first in ``MIDDLEWARE``, or nearly: an answer that another middleware gives before this
-    one carries no CORS headers. Building it raises ``ImproperlyConfigured`` with every problem of
-    ``CORS_POLICIES``, so that a wrong configuration does not start.
+    List it first in ``MIDDLEWARE``, or close to the top: if another middleware responds before this
+    one runs, the response has no CORS headers. Raises ``ImproperlyConfigured`` with all problems of
+    ``CORS_POLICIES`` at start, so a project with a wrong configuration does not run.
 
-    Actual requests are never blocked: CORS tells browsers who may read, it is no access control.
+    Actual requests are never blocked: CORS controls which scripts can read a response. It is not
+    access control.
     """
-    # A function, for an object that is called costs each request as much as three functions.
+    # A function, because calling an instance costs each request as much as three functions.
     policy_book()
     if hooks.origin_source is not None:
         hooks.origin_source.validate()
     build = awrap if iscoroutinefunction(get_response) else wrap
-    # Both are asked once: a look at settings costs a twentieth of a refused preflight.
+    # Read once: reading a setting takes a twentieth of the time of a refused preflight.
     is_logged = logger.isEnabledFor(logging.INFO)
     return build(get_response, is_debug=settings.DEBUG, is_logged=is_logged)
 
@@ -62,15 +63,15 @@ def CorsPolicyMiddleware(  # noqa: N802 -- as MIDDLEWARE names its like
 def wrap(
     get_response: Handler, *, is_debug: bool, is_logged: bool, is_recorded: bool = True
 ) -> Handler:
-    """The middleware around ``get_response``.
+    """Return the middleware around ``get_response``.
 
-    ``is_debug``: refused preflights say why. ``is_logged`` and ``is_recorded``: whether the log
-    and a recorder are told of what is refused.
+    ``is_debug``: whether refused preflights explain the reason. ``is_logged`` and ``is_recorded``:
+    whether refusals go to the log and to the recorder.
     """
 
     def cors_policy_middleware(request: HttpRequest) -> HttpResponseBase:
         origin = request.META.get("HTTP_ORIGIN")
-        # https://fetch.spec.whatwg.org/#cors-preflight-request. Any other OPTIONS is the view's.
+        # https://fetch.spec.whatwg.org/#cors-preflight-request. The view answers any other OPTIONS.
         if (
             origin is not None
             and request.method == "OPTIONS"
@@ -91,7 +92,7 @@ def wrap(
         path = request.path_info
         response = get_response(request)
         book = conf.book or policy_book()
-        # Most projects have one policy for everything, and nothing to look up.
+        # A shortcut for projects with one policy for all paths.
         if (
             decorators.any_view_decorated
             or request.resolver_match is None
@@ -110,7 +111,7 @@ def wrap(
             if (
                 (grant is None or policy.rehearsal)
                 and (is_logged or (hooks.recorder and is_recorded))
-                and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
+                and fetch.ALLOW_ORIGIN not in response.headers  # the view set it
             ):
                 rehearsal_grant = _grant_for(policy.rehearsal, origin, request)
                 log_refused_actual(request, path, ruling, origin, grant, rehearsal_grant, is_logged)
@@ -123,11 +124,11 @@ def wrap(
 def awrap(
     get_response: AsyncHandler, *, is_debug: bool, is_logged: bool, is_recorded: bool = True
 ) -> AsyncHandler:
-    """As ``wrap``."""
+    """Return the async middleware; see ``wrap``."""
 
     async def cors_policy_middleware(request: HttpRequest) -> HttpResponseBase:
         origin = request.META.get("HTTP_ORIGIN")
-        # https://fetch.spec.whatwg.org/#cors-preflight-request. Any other OPTIONS is the view's.
+        # https://fetch.spec.whatwg.org/#cors-preflight-request. The view answers any other OPTIONS.
         if (
             origin is not None
             and request.method == "OPTIONS"
@@ -148,7 +149,7 @@ def awrap(
         path = request.path_info
         response = await get_response(request)
         book = conf.book or policy_book()
-        # Most projects have one policy for everything, and nothing to look up.
+        # A shortcut for projects with one policy for all paths.
         if (
             decorators.any_view_decorated
             or request.resolver_match is None
@@ -167,7 +168,7 @@ def awrap(
             if (
                 (grant is None or policy.rehearsal)
                 and (is_logged or (hooks.recorder and is_recorded))
-                and fetch.ALLOW_ORIGIN not in response.headers  # the view's own, which stays
+                and fetch.ALLOW_ORIGIN not in response.headers  # the view set it
             ):
                 rehearsal_grant = await _agrant_for(policy.rehearsal, origin, request)
                 log_refused_actual(request, path, ruling, origin, grant, rehearsal_grant, is_logged)
@@ -178,10 +179,11 @@ def awrap(
 
 
 def _limit(grant: Grant, ruling: Ruling, others: Sequence[Grant | None]) -> Grant:
-    """``grant``, which browsers may keep only if ``others`` would say the same.
+    """Return ``grant``, not to be cached if the other methods of the URL have different grants.
 
-    They keep it for the URL, not for a method (https://fetch.spec.whatwg.org/#concept-cache): once
-    they have it, they send other methods, and headers with these, without asking.
+    Browsers cache a preflight for the URL, not for the method
+    (https://fetch.spec.whatwg.org/#concept-cache). They then send other methods, and headers with
+    them, without a new preflight.
     """
     policies = (ruling.policy, *filter(None, ruling.others))
     if all(other is not None and grant.allows_as(other) for other in others) and (
@@ -203,8 +205,8 @@ def _preflight_response(
         headers=meta.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", ""),
         private_network=meta.get("HTTP_ACCESS_CONTROL_REQUEST_PRIVATE_NETWORK") == "true",
     )
-    # By position: keyword arguments take a tenth longer on their way through two constructors. With
-    # no content type at all, Django would work out the default one.
+    # Positional arguments are a tenth faster here. The empty content type keeps Django from
+    # computing its default.
     response = HttpResponse(b"", "", status)
     headers = response.headers
     for name, value in answer:
@@ -222,23 +224,24 @@ def _preflight_response(
 def _add_headers(
     response: HttpResponseBase, policy: Policy, grant: Grant | None, origin: str | None
 ) -> None:
-    # Whether a header is there is asked by pop(): "in" and get() raise an exception within where
-    # it is not, which is the common case here, and cost four times as much.
+    # pop() finds out whether a header is set. For a missing header, the common case, "in" and get()
+    # cost four times as much, because they raise and catch an exception inside.
     headers = response.headers
     if vary := policy.vary_joined:
         old = headers.pop("Vary", None)
         headers["Vary"] = vary if old is None else _merge_vary(old[1], policy.vary_actual)
     if grant is None:
-        # Whatever CORS headers a view sets alone, browsers look for Allow-Origin first.
+        # Other CORS headers from the view have no effect without Allow-Origin.
         return
     if not grant.credentials:
-        # Credentials are the policy's to allow, and a stray header of the view's would do it alone.
+        # Remove the view's own Allow-Credentials: together with our Allow-Origin, it would allow
+        # credentials that the policy does not allow.
         stray = headers.pop(fetch.ALLOW_CREDENTIALS, None)
         if stray is not None and fetch.ALLOW_ORIGIN in headers:
             headers[fetch.ALLOW_CREDENTIALS] = stray[1]
     own = headers.pop(fetch.ALLOW_ORIGIN, None)
     if own is not None:
-        # A view that sets the header itself knows better, as with Django's CSP.
+        # The view's own header takes precedence, as with Django's CSP.
         headers[fetch.ALLOW_ORIGIN] = own[1]
         return
     write_actual_headers(headers, grant, origin or "")
@@ -246,14 +249,14 @@ def _add_headers(
 
 @functools.lru_cache(maxsize=256)
 def _merge_vary(vary: str, added: tuple[str, ...]) -> str:
-    """What a view's ``Vary`` becomes; a project has few of them."""
+    """Return the header ``vary`` with the names in ``added``. Few values occur in a project."""
     response = HttpResponse(headers={"Vary": vary})
     patch_vary_headers(response, added)
     return response.headers["Vary"]
 
 
 def _grant_for(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
-    """What ``policy`` grants ``origin``, by its list or otherwise; nothing if there is none."""
+    """Return what ``policy`` grants ``origin``, None if it is not allowed or there is no policy."""
     if policy is None:
         return None
     grant = policy.grant_for(origin)
@@ -261,7 +264,7 @@ def _grant_for(policy: Policy | None, origin: str, request: HttpRequest) -> Gran
 
 
 async def _agrant_for(policy: Policy | None, origin: str, request: HttpRequest) -> Grant | None:
-    """As ``_grant_for``."""
+    """Do the same as ``_grant_for``."""
     if policy is None:
         return None
     grant = policy.grant_for(origin)
@@ -269,7 +272,7 @@ async def _agrant_for(policy: Policy | None, origin: str, request: HttpRequest) 
 
 
 def _ask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
-    """What the database's rows grant, else ``ALLOW_ORIGIN_FUNC``: the list of settings did not."""
+    """Return what the database rows grant, or else ``ALLOW_ORIGIN_FUNC``."""
     grant = None
     if policy.rows_alias is not None and (source := hooks.origin_source) is not None:
         if monotonic() >= source.ready_until and not source.is_ready():
@@ -281,7 +284,7 @@ def _ask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | No
 
 
 async def _aask_others(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
-    """As ``_ask_others``."""
+    """Do the same as ``_ask_others``."""
     grant = None
     if policy.rows_alias is not None and (source := hooks.origin_source) is not None:
         if monotonic() >= source.ready_until and not source.is_ready():
@@ -293,7 +296,7 @@ async def _aask_others(policy: Policy, origin: str, request: HttpRequest) -> Gra
 
 
 def _ask(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
-    """What ``ALLOW_ORIGIN_FUNC`` grants. One that fails grants nothing, and the log says so."""
+    """Return what ``ALLOW_ORIGIN_FUNC`` grants. An exception is logged and grants nothing."""
     func: Any = policy.allow_origin_func
     try:
         answer = func(origin, request)
@@ -306,7 +309,7 @@ def _ask(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
 
 
 async def _aask(policy: Policy, origin: str, request: HttpRequest) -> Grant | None:
-    """As ``_ask``; a synchronous function is kept off the event loop, for it may query."""
+    """Do the same as ``_ask``. Sync functions run in a thread, as they may use the database."""
     func: Any = policy.allow_origin_func
     try:
         if iscoroutinefunction(func) or iscoroutinefunction(type(func).__call__):
@@ -322,19 +325,19 @@ async def _aask(policy: Policy, origin: str, request: HttpRequest) -> Grant | No
 
 
 def _grant_by_answer(policy: Policy, origin: str, answer: object) -> Grant | None:
-    """What ``ALLOW_ORIGIN_FUNC`` grants by its answer. Only True grants.
+    """Return the grant if ``answer`` of ``ALLOW_ORIGIN_FUNC`` is True, else None.
 
-    Nearly every object is true for Python, "false" and a generator too.
+    Other true values, such as the string "false" or a generator, are mistakes.
     """
     if answer is True:
         return policy.grant_by_func(origin)
     if answer is not False:
-        # The type's name alone: the answer may hold what a stranger sent.
+        # Log only the type: the value may contain untrusted text from the request.
         _log_answer(policy, type(answer).__qualname__[:LONGEST_TYPE])
     return None
 
 
-# Each type of answer is logged once for a policy, however many requests come.
+# The cache logs each type once for a policy, not once for each request.
 @functools.lru_cache(maxsize=256)
 def _log_answer(policy: Policy, kind: str) -> None:
     logger.error(FUNC_ANSWERED, policy.alias, kind, _outcome(policy))

@@ -1,4 +1,4 @@
-"""What ``MIDDLEWARE`` names, and what stands before ours that belongs behind it."""
+"""Which middleware the project uses, and which of them is wrongly listed before ours."""
 
 from __future__ import annotations
 
@@ -16,48 +16,48 @@ CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 LOCALE = "django.middleware.locale.LocaleMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
 
-# Middleware that can answer before the view does, and how.
+# Middleware that can respond without calling the view, and when.
 _ANSWERING = {
     "django.contrib.auth.middleware.LoginRequiredMiddleware": "it redirects to the login page",
     "django.contrib.sessions.middleware.SessionMiddleware": "it can refuse a request (400)",
     COMMON: "it redirects (APPEND_SLASH)",
-    CSRF: "it refuses requests (403)",
-    "django.middleware.http.ConditionalGetMiddleware": "it answers 304",
+    CSRF: "it rejects requests (403)",
+    "django.middleware.http.ConditionalGetMiddleware": "it returns 304 responses",
     LOCALE: "it redirects to a language",
     "whitenoise.middleware.WhiteNoiseMiddleware": "it serves files",
 }
-# Middleware that caches answers, and what is wrong with those. CacheMiddleware is both, and what it
-# keeps matters more.
+# Middleware that caches responses, and the problem with that. CacheMiddleware is a subclass of
+# both, and the first problem is the worse one.
 _CACHING = {
     "django.middleware.cache.UpdateCacheMiddleware": (
-        "keeps answers, with their CORS headers, as long as the cache does. An origin that is no "
-        "longer allowed can still read them."
+        "stores responses with their CORS headers. An origin that you remove can still read them "
+        "until they expire."
     ),
     "django.middleware.cache.FetchFromCacheMiddleware": (
-        "answers from the cache. Browsers then see the CORS headers that were stored, or none."
+        "returns responses from the cache. Browsers then see the stored CORS headers, or none."
     ),
 }
 
 
 def has_middleware(known: str = OURS) -> bool:
-    """Whether ``MIDDLEWARE`` has the one that is ``known`` by its path, or a subclass of it."""
+    """Return whether ``MIDDLEWARE`` has the middleware with the path ``known``, or a subclass."""
     return any(is_middleware(path, known) for path in settings.MIDDLEWARE)
 
 
 def is_middleware(path: str, known: str) -> bool:
-    """Whether a middleware is the known one or a subclass of it."""
+    """Return whether ``path`` is the middleware ``known``, or a subclass of it."""
     if path == known:
         return True
     try:
         middleware = import_string(path)
-    except Exception:  # noqa: BLE001 -- whatever it raises, Django says it when it loads it
+    except Exception:  # noqa: BLE001 -- Django raises it again when it loads MIDDLEWARE
         return False
     bases = getattr(middleware, "__mro__", ())
     return known in (f"{base.__module__}.{base.__qualname__}" for base in bases)
 
 
 def find_misplaced() -> Iterator[tuple[int, str]]:
-    """Where ``MIDDLEWARE`` has one that must not come before ours, and what happens if it does."""
+    """Yield the index of each middleware that is wrongly listed before ours, and what it causes."""
     ours = (index for index, path in enumerate(settings.MIDDLEWARE) if is_middleware(path, OURS))
     for index, path in enumerate(settings.MIDDLEWARE[: next(ours, 0)]):
         for misplaced, consequence in _belongs_behind():
@@ -67,17 +67,17 @@ def find_misplaced() -> Iterator[tuple[int, str]]:
 
 
 def _belongs_behind() -> Iterator[tuple[str, str]]:
-    """What must not come before ours, and what happens if it does."""
+    """Yield the paths of middleware that must come after ours, and what they cause before it."""
     yield from _CACHING.items()
     answering = dict(_ANSWERING)
     if settings.SECURE_SSL_REDIRECT:
-        # Without the redirect it only adds headers. A preflight must not be redirected:
-        # https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7 wants an ok status.
+        # Without the redirect, it only adds headers. A preflight must not be redirected:
+        # https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7, requires an ok status.
         answering[SECURITY] = "it redirects to https"
     for path, why in answering.items():
-        yield path, f"can answer without it: {why}. Browsers then see no CORS headers."
+        yield path, f"can respond first: {why}. Browsers then see no CORS headers."
 
 
 def csrf_header() -> str:
-    """The request header that Django's CSRF protection reads the token from, in lower case."""
+    """Return the request header for Django's CSRF token, in lower case."""
     return settings.CSRF_HEADER_NAME.removeprefix("HTTP_").replace("_", "-").lower()

@@ -1,6 +1,6 @@
-"""The CORS protocol, server side: a policy and the facts of a request in, headers out.
+"""The server's part of the CORS protocol: status and headers for a policy and a request.
 
-https://fetch.spec.whatwg.org/#http-cors-protocol. Pure: no Django, no clock, no state.
+https://fetch.spec.whatwg.org/#http-cors-protocol. Pure functions: no Django, no clock, no state.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from .policy import Grant, Policy
 
 Headers = tuple[tuple[str, str], ...]
 
-# https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7: any ok status will do. Nothing to
-# say beyond the headers: 204.
+# https://fetch.spec.whatwg.org/#cors-preflight-fetch-0, step 7: any ok status. 204, because there
+# is no body.
 PREFLIGHT_ALLOWED = 204
-# https://fetch.spec.whatwg.org/#http-responses: the status to say no explicitly.
+# https://fetch.spec.whatwg.org/#http-responses: the status for an explicit refusal.
 PREFLIGHT_REFUSED = 403
 
-# Longer lists are not echoed. A browser's list names each header once; real ones stay far below.
+# Longer lists are not echoed. Browsers name each header once, so real lists are much shorter.
 MAX_ECHO_LENGTH = 1024
 # #cors-preflight-fetch-0, step 5.1: lower-case names, sorted, joined by "," without a space.
-# Proxies may add spaces. Linear in time: no text can be matched in two ways.
+# Proxies may add spaces. Takes linear time: there is only one way to match a text.
 _HEADER_LIST = re.compile(rf"{fetch.TOKEN}(?:[ \t]?,[ \t]?{fetch.TOKEN})*")
 
 
 class Writable(Protocol):
-    """What headers are written on: a dictionary, or those of Django's responses."""
+    """A dictionary, or the headers of a Django response."""
 
     def __setitem__(self, name: str, value: str, /) -> None:
         """Set the header ``name``."""
@@ -42,14 +42,15 @@ def answer_preflight(
     *,
     private_network: bool = False,
 ) -> tuple[int, Headers]:
-    """Status and headers for a preflight from ``origin``, which ``policy`` grants ``grant``.
+    """Return status and headers for a preflight from ``origin``. The body is empty.
 
-    None refuses. The body is empty.
+    ``grant`` is what ``policy`` grants the origin, None to refuse it. ``method`` and ``headers``
+    are the untrusted values of ``Access-Control-Request-Method`` and ``-Headers``, ``""`` if
+    missing.
 
-    ``method`` and ``headers`` are the values of ``Access-Control-Request-Method`` and ``-Headers``
-    (``""`` if absent), as a stranger sent them. The full lists are answered whatever was asked: the
-    browser compares them itself, names what is missing on its console, and caches every entry
-    (#cors-preflight-fetch-0, steps 7.5 to 7.15).
+    The response has the full lists, also if the preflight asks for less: the browser compares them,
+    names what is missing on its console, and caches every entry (#cors-preflight-fetch-0, steps 7.5
+    to 7.15).
     """
     if grant is None:
         return PREFLIGHT_REFUSED, policy.refused_preflight_headers
@@ -64,9 +65,9 @@ def answer_preflight(
 
 
 def write_actual_headers(headers: Writable, grant: Grant, origin: str) -> None:
-    """Let ``origin`` read the response to an actual request.
+    """Add the headers that let ``origin`` read the response to an actual request.
 
-    What the browser does with the headers: https://fetch.spec.whatwg.org/#cors-check.
+    The browser checks them: https://fetch.spec.whatwg.org/#concept-cors-check.
     """
     headers[fetch.ALLOW_ORIGIN] = grant.allow_origin or origin
     for name, value in grant.actual_headers:

@@ -1,7 +1,6 @@
-"""Refusals in words: once each in the log, for the recorder, and in the body under ``DEBUG``.
+"""Report refusals: in the log, to the recorder and, with ``DEBUG``, in the response body.
 
-What a policy's rehearsal (``REPORT_ONLY``) would have refused is told in the same way. Nothing here
-decides whether an origin is allowed.
+Reports what ``REPORT_ONLY`` would refuse too. Nothing here decides whether an origin is allowed.
 """
 
 from __future__ import annotations
@@ -27,22 +26,22 @@ from .protocol import answer_preflight
 
 logger = logging.getLogger("django_cors_policy")
 
-# So many different refusals are logged within so many seconds, by each process.
+# A process logs at most this many different refusals in this many seconds.
 MOST_LOGGED = 1000
 LOGGED_ANEW_SECONDS = 3600
-# What a stranger sent is cut to so many characters. An origin that is cut is still too long to be
-# taken for one that a browser sends.
+# Untrusted text is cut to this many characters. A cut origin is still too long to be a real one.
 LONGEST = MAX_ORIGIN_LENGTH + 1
-# What a refused preflight's body may hold of a stranger's method and path.
+# The longest method and path, together, in the body of a refused preflight.
 LONGEST_COMMAND = 300
 
-# HTTP authentication that browsers see to themselves, which makes it credentials
-# (https://fetch.spec.whatwg.org/#credentials). A token is a header that a script sets.
+# Schemes of HTTP authentication that browsers handle: these are credentials
+# (https://fetch.spec.whatwg.org/#credentials). Other schemes, such as tokens, are headers that
+# scripts set.
 AUTHENTICATION = frozenset({"basic", "digest", "negotiate", "ntlm"})
 
 
 class Near(NamedTuple):
-    """An entry that nearly allows an origin: where it is written, and how it differs."""
+    """An entry that is similar to an origin: its place, and the difference."""
 
     place: str
     entry: str
@@ -50,7 +49,7 @@ class Near(NamedTuple):
 
 
 def nearest(policy: Policy, origin: str) -> Near | None:
-    """The entry of ``ALLOW_ORIGINS`` that comes nearest to ``origin``, which it refuses."""
+    """Return the entry of ``ALLOW_ORIGINS`` that is most similar to a refused origin, if any."""
     place = policy.place.written_at("ALLOW_ORIGINS")
     entries = itertools.islice(policy.origins, MOST_COMPARED)
     found = nearest_entry(entries, origin)
@@ -63,7 +62,7 @@ def nearest(policy: Policy, origin: str) -> Near | None:
 
 
 def why_refused(policy: Policy, origin: str) -> str:
-    """The end of the sentence "The origin is not allowed: ..."."""
+    """Return the end of the sentence "The origin is not allowed: ..."."""
     if origin != fetch.NULL and split_origin(origin) is None:
         return "no browser sends such an origin"
     has_rows = policy.rows_alias is not None and hooks.origin_source is not None
@@ -73,22 +72,23 @@ def why_refused(policy: Policy, origin: str) -> str:
         return f"{near.place} is {short_repr(near.entry)}, {near.difference}"
     place = policy.place.written_at("ALLOW_ORIGINS").locate("ALLOW_ORIGINS")
     if origin == fetch.NULL:
-        return f"pages without an origin of their own send it, and it is not in {place}"
-    return f"nothing in {place} comes near it"
+        pages = "sandboxed frames and local files"
+        return f"'null' comes from pages such as {pages}, and is not in {place}"
+    return f"{place} has no similar entry"
 
 
 def debug_body(request: HttpRequest, ruling: Ruling, origin: str) -> str:
-    """What a refused preflight says under ``DEBUG``."""
-    # What comes from the request is quoted and cut, and nobody may take it for HTML.
+    """Return the body of a refused preflight with ``DEBUG``, as plain text."""
+    # Text from the request is untrusted, so it is quoted and cut.
     policy = ruling.policy
     lines = [
-        f"Preflight refused: the origin {origin[:200]!r} is not allowed here:",
+        f"Preflight refused: the origin {origin[:200]!r} is not allowed:",
         f"{why_refused(policy, origin)}.",
         f"The policy is {policy.alias!r}, because of {ruling.reason}.",
     ]
     method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
     path = quote(request.path, safe="/:@!$&'()*+,;=~", errors="replace")
-    # Somebody may paste it: nothing in it is cut, breaks a line, or is taken for something else.
+    # Users paste the command into a shell. It is left out if a part is not safe, or too long.
     if (
         split_origin(origin) is not None
         and fetch.is_token(method)
@@ -97,7 +97,7 @@ def debug_body(request: HttpRequest, ruling: Ruling, origin: str) -> str:
         and len(method) + len(path) <= LONGEST_COMMAND
     ):
         words = shlex.join((origin, method, path))
-        lines.append(f"More: python manage.py cors_explain {words}")
+        lines.append(f"Details: python manage.py cors_explain {words}")
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -109,10 +109,10 @@ def log_refused_preflight(
     rehearsal_grant: Grant | None,
     is_logged: bool,
 ) -> None:
-    """Tell of a preflight that was refused, or that the rehearsal would have refused.
+    """Report a preflight that the policy refused, or that its ``REPORT_ONLY`` would refuse.
 
-    ``grant`` is what the policy in force grants, ``rehearsal_grant`` what its rehearsal would.
-    ``is_logged``: whether the log is told, and not the recorder alone.
+    ``grant`` is what the policy grants, ``rehearsal_grant`` what its ``REPORT_ONLY`` would grant.
+    ``is_logged``: whether to log it, or only to tell the recorder.
     """
     policy, rehearsal = ruling.policy, ruling.policy.rehearsal
     method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
@@ -140,7 +140,7 @@ def log_refused_actual(
     rehearsal_grant: Grant | None,
     is_logged: bool,
 ) -> None:
-    """As ``log_refused_preflight``, of an actual request. ``path`` is as it came."""
+    """Report an actual request; see ``log_refused_preflight``. ``path`` is the original path."""
     if not _is_cross_origin_call(request, origin):
         return
     policy, rehearsal = ruling.policy, ruling.policy.rehearsal
@@ -150,16 +150,18 @@ def log_refused_actual(
         and (grant.credentials and not rehearsal_grant.credentials)
         and _has_credentials(request)
     ):
-        lacks = f"{rehearsal.place.written_at('ALLOW_CREDENTIALS')} allows it no credentials"
+        place = rehearsal.place.written_at("ALLOW_CREDENTIALS")
+        lacks = f"{place} does not allow credentials for it"
     refusal = Refusal(origin, policy.alias, path, request.method or "", grant is not None)
     _tell(refusal, ruling, rehearsal_grant, lacks, is_logged)
 
 
 def _is_cross_origin_call(request: HttpRequest, origin: str) -> bool:
-    """Whether a script of another origin called, as far as can be told.
+    """Return whether a script of another origin probably made the request.
 
-    Browsers send ``Origin`` with a page's own POST and with forms, too. What they say of it
-    (https://w3c.github.io/webappsec-fetch-metadata/) is believed: only a log line depends on it.
+    Browsers send ``Origin`` also with forms and with POST requests to the same origin. The request
+    headers of https://w3c.github.io/webappsec-fetch-metadata/ tell them apart. They can be forged,
+    but only a log line depends on them.
     """
     meta = request.META
     if meta.get("HTTP_SEC_FETCH_SITE") == "same-origin":
@@ -178,7 +180,7 @@ def _has_credentials(request: HttpRequest) -> bool:
 
 
 def _failure(policy: Policy, grant: Grant, origin: str, method: str, names: str) -> Failure | None:
-    """What of a preflight's method and headers ``policy`` does not allow."""
+    """Return the first method or header of a preflight that ``policy`` does not allow."""
     _, answer = answer_preflight(policy, grant, origin, method, names)
     asked = [name.strip().lower() for name in names.split(",") if name.strip()]
     return check_lists(method, asked, dict(answer), credentials=grant.credentials)
@@ -187,7 +189,7 @@ def _failure(policy: Policy, grant: Grant, origin: str, method: str, names: str)
 def _tell(
     refusal: Refusal, ruling: Ruling, rehearsal_grant: Grant | None, lacks: str, is_logged: bool
 ) -> None:
-    """Tell of ``refusal``; a rehearsal's is none if it grants the origin and ``lacks`` nothing."""
+    """Report ``refusal``, unless it is a rehearsal that grants the origin and ``lacks`` nothing."""
     policy, rehearsal = ruling.policy, ruling.policy.rehearsal
     if refusal.is_rehearsal:
         if rehearsal is None or (rehearsal_grant is not None and not lacks):
@@ -202,7 +204,7 @@ def _tell(
     )
     why = lacks or book.why_refused.get((policy, origin))
     if why is None:
-        # Kept, for to find it out again and again would cost more than to serve the request.
+        # Cached, because finding the reason costs more than the rest of the request.
         why = book.why_refused[policy, origin] = why_refused(policy, origin)
     if rehearsal is not None and rehearsal_grant is not None and not refusal.is_rehearsal:
         why += f"; {rehearsal.place.written_at('ALLOW_ORIGINS')} would allow it"
@@ -229,16 +231,16 @@ def _tell(
         },
     )
     if not _has_room(book):
-        logger.info("CORS: no more refusals are logged for now; there are too many.")
+        logger.info("CORS: too many refusals; no more are logged for up to an hour.")
 
 
 def _printable(text: str) -> str:
-    """What a stranger sent, so that it can forge no line of a log and turn none around."""
+    """Escape untrusted text that could forge or reorder lines of the log."""
     return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _has_room(book: PolicyBook) -> bool:
-    """Whether any more is logged for now, so that a stranger cannot flood the log."""
+    """Return whether to log more refusals now. The limit keeps attackers from flooding the log."""
     now = time.monotonic()
     if now - book.logged_since >= LOGGED_ANEW_SECONDS or not book.logged:
         book.logged.clear()

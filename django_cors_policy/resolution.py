@@ -1,8 +1,8 @@
 """Which policy governs a request, and why.
 
-Precedence: the HTTP method of the view, the view, the path, ``default``. A preflight is judged by
-the view and the method that it announces, an actual request by the view that was chosen for it;
-both end in the same ``Ruling``.
+Precedence: the HTTP method of the view, the view, the path, ``default``. For a preflight, this
+module resolves the path and uses the method of ``Access-Control-Request-Method``. For an actual
+request, it uses the view that Django has called.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from .inspection import AnyView, walk_urls
 from .policy import Policy, PolicyBook, Ruling
 from .view_policies import close, rule_methods
 
-# So many views are remembered for each book; only a project that makes views as it runs has more.
+# The most views that a book caches. Only projects that create views at run time have more.
 MOST_VIEWS = 1 << 14
-# Paths that are remembered, and the longest one in characters: a stranger chooses them.
+# The most paths that are cached, and the longest one in characters. Clients choose the paths.
 MOST_PATHS = 4096
 LONGEST_PATH = 256
 
 
 def rule_preflight(book: PolicyBook, request: HttpRequest) -> Ruling | None:
-    """The ruling for the request that a preflight announces; the path is resolved once at most."""
+    """Return the ruling for the request that a preflight asks for."""
     path = request.path_info
     by_path = book.rule_path(path)
     if not _has_decorated_views(book, request):
@@ -42,7 +42,7 @@ def rule_preflight(book: PolicyBook, request: HttpRequest) -> Ruling | None:
         return close(
             ruling.reason,
             "The request has a header that may override its method, and other methods of the view "
-            "have other policies.",
+            "have different policies.",
         )
     return ruling
 
@@ -50,10 +50,10 @@ def rule_preflight(book: PolicyBook, request: HttpRequest) -> Ruling | None:
 def rule_actual(
     book: PolicyBook, request: HttpRequest, path: str, status_code: int
 ) -> Ruling | None:
-    """The ruling for a request that has been answered, with ``status_code``.
+    """Return the ruling for a request whose response has ``status_code``.
 
-    ``path`` is ``path_info`` as it came, which a middleware may have rewritten since. The view is
-    the one that Django chose; only where a middleware answered first is the path resolved here.
+    ``path`` is the original ``path_info``: middleware may have rewritten it. If another middleware
+    responded and Django has not chosen a view, the path is resolved here.
     """
     method = (request.method or "").upper()
     if request.resolver_match is not None:
@@ -61,32 +61,32 @@ def rule_actual(
         ruling = rule_view(book, view, method) if decorators.any_view_decorated else None
         return ruling or book.rule_path(path)
     by_path = book.rule_path(path)
-    # A 404 without a view is most likely Django's, which has looked for one already. Only where
-    # another origin asks is it worth looking again.
+    # A 404 without a view usually means that Django found none. Only requests with an Origin are
+    # worth a second search.
     if (status_code == 404 and "HTTP_ORIGIN" not in request.META) or (
         not _has_decorated_views(book, request)
     ):
         return by_path
-    # Answers to static files come by the thousand, and a path that leads to no view has been
-    # compared with every pattern: what was found is remembered.
+    # Cached, because resolving a path without a view tries every pattern, and static files are such
+    # paths.
     resolve = _resolve_again if len(path) <= LONGEST_PATH else _resolve
     return _rule_by_view(book, request, path, method, by_path, resolve)
 
 
 def rule_view(book: PolicyBook, view: AnyView, method: str) -> Ruling | None:
-    """The ruling of a view's decorators for an HTTP method, in upper case; None where it has none.
+    """Return the ruling of a view's decorators for ``method`` (in upper case), None without one.
 
-    One that is hidden from the middleware closes the view: it allows no other origin.
+    A decorator that is hidden from the middleware closes the view: it allows no other origin.
     """
     return _rulings_of(book, view).of(method)
 
 
 @dataclass(frozen=True)
 class _ViewRulings:
-    """What decorators say about one view, for each method that it handles and for all others.
+    """The rulings of one view's decorators: for each method that it handles, and for other methods.
 
-    ``view`` is held so that no other object has its ``id()``. ``complete`` keeps the rulings that
-    know the policies of the other methods, by the method and the ``id()`` of the path's ruling.
+    ``view`` is kept here so that no other object can get the same ``id()``. ``complete`` caches the
+    rulings with their ``others``, by the method and the ``id()`` of the path's ruling.
     """
 
     view: AnyView
@@ -99,7 +99,7 @@ class _ViewRulings:
 
 
 def _rulings_of(book: PolicyBook, view: AnyView) -> _ViewRulings:
-    # By id(): some views cannot be hashed, and what they do to be hashed is their own code.
+    # By id(), because some views are not hashable, or have a slow __hash__.
     rulings: _ViewRulings | None = book.views.get(id(view))
     if rulings is None:
         if len(book.views) >= MOST_VIEWS:
@@ -116,15 +116,16 @@ def _rule_by_view(
     by_path: Ruling | None,
     resolve: Callable[[URLResolver, str, tuple[str, ...]], Sequence[AnyView]],
 ) -> Ruling | None:
-    """The ruling for the view that ``path`` leads to; ``by_path`` if it leads to none.
+    """Return the ruling for the view of ``path``, or ``by_path`` if there is no view.
 
-    Closed if the URLconf raises something else than "no such path". Closed too if the path leads to
-    views with different policies: only the language, which is not known yet, says which one it is.
+    The ruling is closed if the URLconf raises an unexpected exception. It is also closed if the
+    path leads to views with different policies, depending on the language: this middleware runs
+    before the language is known.
     """
     resolver, languages = _resolver_of(request), _languages_of(request)
     try:
         views = resolve(resolver, path, languages)
-    except Exception as error:  # noqa: BLE001 -- the project's converters may raise anything
+    except Exception as error:  # noqa: BLE001 -- path converters may raise anything
         name = type(error).__name__
         return close(f"a {name}", f"The URLconf raised {name} for this path.")
     if not views:
@@ -133,7 +134,7 @@ def _rule_by_view(
     if any(not _is_same(_policy_of(first), _policy_of(other)) for other in others):
         return close(
             "its translated path",
-            "The path leads to different views by language, and these have different policies.",
+            "Depending on the language, the path leads to views with different policies.",
         )
     return first
 
@@ -141,7 +142,7 @@ def _rule_by_view(
 def _rule_completely(
     book: PolicyBook, view: AnyView, method: str, by_path: Ruling | None
 ) -> Ruling | None:
-    """The ruling of ``view``, or else ``by_path``, with the policies of its other methods."""
+    """Return the ruling of ``view`` or else ``by_path``, with the policies of its other methods."""
     rulings = _rulings_of(book, view)
     key = (method if method in rulings.by_method else "", id(by_path))
     if key not in rulings.complete:
@@ -155,7 +156,7 @@ def _rule_completely(
 def _other_policies(
     rulings: _ViewRulings, policy: Policy, by_path: Ruling | None
 ) -> tuple[Policy | None, ...]:
-    """The policies of the methods that the view handles, other than ``policy``; each once."""
+    """Return the different policies of the view's methods, without ``policy``."""
     found: list[Policy | None] = [policy]
     for ruling in rulings.by_method.values():
         other = _policy_of(ruling or by_path)
@@ -169,14 +170,14 @@ def _policy_of(ruling: Ruling | None) -> Policy | None:
 
 
 def _may_override_method(request: HttpRequest) -> bool:
-    """Whether the announced request has a header that may stand for another method."""
+    """Return whether a preflight asks for a header that can override the method."""
     names = request.META.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").lower().split(",")
     return not fetch.METHOD_OVERRIDE_HEADERS.isdisjoint(name.strip() for name in names)
 
 
 def _has_decorated_views(book: PolicyBook, request: HttpRequest) -> bool:
-    # Once the URLconf has imported its views, it is known whether any is decorated. By its name:
-    # to look at settings costs a thirtieth of a preflight.
+    # Decorators run when the URLconf imports its views. None is the key for ROOT_URLCONF, because
+    # reading it from settings would take a thirtieth of the time of a preflight.
     chosen = getattr(request, "urlconf", None)
     if chosen not in book.imported_urlconfs:
         _ = _resolver_of(request).url_patterns
@@ -189,25 +190,25 @@ def _is_same(one: Policy | None, other: Policy | None) -> bool:
         return one is other
     return one is other or (
         (one.alias, one.rows_alias) == (other.alias, other.rows_alias)
-        # A rehearsal answers nobody.
+        # REPORT_ONLY never changes a response.
         and {**one.config, "REPORT_ONLY": None} == {**other.config, "REPORT_ONLY": None}
     )
 
 
 def _urlconf_of(request: HttpRequest) -> str:
-    """The URLconf that an earlier middleware chose, or the project's."""
+    """Return the URLconf that middleware set on the request, or else ``ROOT_URLCONF``."""
     return getattr(request, "urlconf", None) or settings.ROOT_URLCONF
 
 
 def _resolver_of(request: HttpRequest) -> URLResolver:
-    # Another one after clear_url_caches(), so what is remembered of the old one is not asked for.
+    # After clear_url_caches() this is a new object, so caches keyed by the old one are not used.
     return get_resolver(_urlconf_of(request))
 
 
 def _resolve(resolver: URLResolver, path: str, languages: tuple[str, ...]) -> tuple[AnyView, ...]:
-    """The views that Django may choose for ``path``: one at most, but for translated paths.
+    """Return the views that Django can choose for ``path``, more than one only if translated.
 
-    ``languages``: those that the path is tried in; none if the language makes no difference.
+    ``languages``: the languages to try, empty if the language makes no difference.
     """
     views = {}
     for language in languages or (None,):
@@ -221,7 +222,7 @@ def _resolve(resolver: URLResolver, path: str, languages: tuple[str, ...]) -> tu
 def _resolve_in_language(resolver: URLResolver, path: str) -> AnyView | None:
     candidates = [path]
     if settings.APPEND_SLASH and not path.endswith("/"):
-        # CommonMiddleware redirects to it; the redirect is part of the same conversation.
+        # CommonMiddleware redirects to this path, and the redirect needs the same CORS headers.
         candidates.append(f"{path}/")
     for candidate in candidates:
         try:
@@ -235,10 +236,10 @@ _resolve_again = functools.lru_cache(maxsize=MOST_PATHS)(_resolve)
 
 
 def _languages_of(request: HttpRequest) -> tuple[str, ...]:
-    """The languages in which the path of ``request`` has to be looked up; often none.
+    """Return the languages in which to resolve the path of ``request``, often none.
 
-    A translated path leads to a view in some languages only. Which one will be active, a cookie or
-    the user's profile may say, and a preflight has neither: so each is tried.
+    A translated path leads to a view only in some languages. A cookie or the user's profile can set
+    the language, and preflights have no cookies. So each language is tried.
     """
     language = language_of(request)
     others = _languages_that_differ(_resolver_of(request)) if settings.USE_I18N else ()
@@ -249,9 +250,9 @@ def _languages_of(request: HttpRequest) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=64)
 def _languages_that_differ(resolver: URLResolver) -> Sequence[str]:
-    """A language for each translation that the paths of the URLconf have: often a few of many.
+    """Return one language for each different translation of the URLconf's paths.
 
-    None if no path is translated.
+    Empty if no path is translated.
     """
     if not any(route.is_translated for route in walk_urls(resolver.url_patterns)):
         return ()
@@ -264,10 +265,9 @@ def _languages_that_differ(resolver: URLResolver) -> Sequence[str]:
 
 
 def language_of(request: HttpRequest) -> str | None:
-    """The language that ``i18n_patterns`` are matched in, as LocaleMiddleware would choose it.
+    """Return the language for ``i18n_patterns`` as LocaleMiddleware chooses it, None without them.
 
-    This middleware stands before that one, so the active language is nobody's choice yet. None if
-    it makes no difference.
+    Needed because LocaleMiddleware runs later, so the language of the request is not active yet.
     """
     if not settings.USE_I18N:
         return None

@@ -1,7 +1,6 @@
-"""What the decorators on a view mean, by the settings of a book of policies.
+"""Combine the decorators of a view with the policies of a book.
 
-Asked once for each view and book. ``resolution`` remembers the answer, so no later request runs
-this.
+This runs once for each view and book: ``resolution`` caches the rulings.
 """
 
 from __future__ import annotations
@@ -21,38 +20,38 @@ from .policy import Policy, PolicyBook, Ruling, compile_policy
 
 logger = logging.getLogger("django_cors_policy")
 
-_NOBODY = compile_policy({}, DecoratorPlace(SAME_ORIGIN_ONLY), takes_rows=False)
+_ALLOWS_NONE = compile_policy({}, DecoratorPlace(SAME_ORIGIN_ONLY), takes_rows=False)
 
 
 def close(reason: str, why: str) -> Ruling:
-    """No other origin is allowed, because what was meant cannot be guaranteed."""
-    return Ruling(_NOBODY, reason, closed_because=why)
+    """Return a ruling that allows no other origin, for a request whose policy is not certain."""
+    return Ruling(_ALLOWS_NONE, reason, closed_because=why)
 
 
 def rule_methods(
     book: PolicyBook, view: AnyView
 ) -> tuple[Mapping[str, Ruling | None], Ruling | None]:
-    """The ruling for each method that ``view`` handles, and the one for all other methods.
+    """Return the ruling for each method that ``view`` handles, and one for all other methods.
 
-    None where no decorator says anything. A view that cannot be inspected is closed.
+    A ruling is None if no decorator applies. A view that cannot be inspected is closed.
     """
     try:
         inspection = ViewInspection(view)
-        # What is wrong with a decorator is logged once.
+        # Cached, so that a problem of a decorator is logged only once.
         rule = functools.cache(functools.partial(_rule_found, book))
         by_method = {method: rule(inspection.find(method)) for method in inspection.methods}
         return by_method, rule(inspection.find(""))
     except Exception as error:
         logger.exception("A view cannot be inspected, so it allows no other origin.")
         name = type(error).__name__
-        return {}, close(f"a {name}", f"Inspecting it raised {name}.")
+        return {}, close(f"a {name}", f"Inspecting the view raised {name}.")
 
 
 def _rule_found(book: PolicyBook, found: Found | None) -> Ruling | None:
     if found is None:
         return None
     reason = f"{found.declaration.name} on {found.on}"
-    # The system check says it before. A project that did not run it gets the safe end of it.
+    # A system check reports this too, but not every project runs the checks.
     if found.is_hidden:
         logger.error("%s allows no other origin: %s", reason, found.error())
         return close(f"{reason}, hidden by another decorator", found.error().message)
@@ -60,33 +59,33 @@ def _rule_found(book: PolicyBook, found: Found | None) -> Ruling | None:
         return Ruling(derive_policy(book, found.declaration, found.on), reason)
     except PolicyErrors as error:
         refused = error
-    # A rehearsal changes no answer, not even by being wrong.
+    # REPORT_ONLY never changes a response, so a wrong one is ignored.
     with contextlib.suppress(PolicyErrors):
         policy = derive_policy(book, found.declaration, found.on, rehearses=False)
-        logger.error("%s is not rehearsed: %s", reason, refused)
+        logger.error("%s: its REPORT_ONLY is ignored: %s", reason, refused)
         return Ruling(policy, reason)
     logger.error("%s allows no other origin: %s", reason, refused)
-    return close(reason, f"{reason} is wrong.")
+    return close(reason, f"{reason} is not valid.")
 
 
 def derive_policy(
     book: PolicyBook, declaration: Declaration, on: str, *, rehearses: bool = True
 ) -> Policy:
-    """The policy that a decorator on the view named ``on`` means, by the settings of ``book``.
+    """Return the policy of a decorator on the view named ``on``, compiled once for each book.
 
-    ``rehearses``: whether the ``REPORT_ONLY`` of these settings is tried out on the view as well.
+    ``rehearses``: whether the policy gets a ``REPORT_ONLY``.
 
-    Raises ``PolicyErrors`` if its alias is unknown (E019), or its fields and the rest of the policy
-    are refused together. Compiled once for each book.
+    Raises ``PolicyErrors`` if the alias is unknown (E019), or if the decorator's fields conflict
+    with the other fields of the policy.
     """
     if declaration.alias == SAME_ORIGIN:
-        return _NOBODY
+        return _ALLOWS_NONE
     place = DecoratorPlace(declaration, on)
     base = book.policies.get(declaration.alias)
     if base is None:
         error = PolicyError(
             declaration.alias,
-            "is no alias of CORS_POLICIES",
+            "is not an alias in CORS_POLICIES",
             did_you_mean(declaration.alias, book.policies),
             id="E019",
         )
@@ -95,21 +94,21 @@ def derive_policy(
         return base
     if (declaration, rehearses) not in book.derived:
         config = {**base.config, **declaration.overrides}
-        # Paths are the settings' way to a policy; a decorator has found its view already.
+        # PATHS choose a policy by path. The decorator has already chosen this one.
         config.pop("PATHS", None)
         if not rehearses:
             config["REPORT_ONLY"] = None
         elif "REPORT_ONLY" not in declaration.overrides and base.rehearsal is not None:
-            # What the view would have if settings' rehearsal were in force.
+            # The decorator's fields would replace those of REPORT_ONLY too if it were in force.
             config["REPORT_ONLY"] = {**base.rehearsal.config, **declaration.overrides}
-        # Replaced origins replace the database's too.
+        # Replaced origins replace those in the database too.
         takes_rows = "ALLOW_ORIGINS" not in declaration.overrides
         book.derived[declaration, rehearses] = compile_policy(config, place, takes_rows=takes_rows)
     return book.derived[declaration, rehearses]
 
 
 def declarations() -> list[Found]:
-    """What decorators say on the views of the project's URLconf, and where; each once."""
+    """Return the decorators on the views of the project's URLconf, without duplicates."""
     found = {
         found
         for _, inspection in inspected_routes()
@@ -120,7 +119,7 @@ def declarations() -> list[Found]:
 
 
 def inspected_routes() -> Sequence[tuple[Route, ViewInspection]]:
-    """The routes of the project's URLconf whose views decorators may say something about."""
+    """Return the routes of the project's URLconf, empty if no view of the process is decorated."""
     resolver = get_resolver()
     _ = resolver.url_patterns  # imports the views
     return _inspect_routes(resolver) if decorators.any_view_decorated else ()

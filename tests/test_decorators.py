@@ -462,8 +462,8 @@ class TestResolution:
     @pytest.mark.parametrize(
         ("path", "told"),
         [
-            ("/unknown/", "'pubic' is no alias of CORS_POLICIES. Did you mean 'public'?"),
-            ("/contradiction/", "'*' stands for any site and credentials are allowed"),
+            ("/unknown/", "'pubic' is not an alias in CORS_POLICIES. Did you mean 'public'?"),
+            ("/contradiction/", "'*' allows any site, and credentials are allowed"),
         ],
     )
     def test_what_cannot_be_meant_allows_nobody_and_is_logged_once(
@@ -492,7 +492,7 @@ class TestArguments:
             ([], {"allow_origins": "https://a.example"}, "Write ['https://a.example']."),
             ([], {"allow_origins": ["*"], "allow_credentials": True}, "set allow_credentials to"),
             ([], {"max_age": -1}, "@cors_policy(max_age=-1): max_age: -1 is negative."),
-            ([], {"paths": ["/api/"]}, "Leave paths out."),
+            ([], {"paths": ["/api/"]}, "Remove paths."),
             (
                 ["https://a.example"],
                 {},
@@ -504,7 +504,7 @@ class TestArguments:
             (["*"], {}, "@cors_policy(allow_origins=['*'])"),
             (["a.example"], {}, "@cors_policy(allow_origins=['a.example'])"),
             ([None], {}, "Write @cors_policy('default'), or the alias of another policy."),
-            ([], {"alias": "public"}, "Write it first, without a keyword: @cors_policy('public')."),
+            ([], {"alias": "public"}, "Pass it first, without a keyword: @cors_policy('public')."),
             ([], {"ALLOW_ORIGINS": ["https://a.example"]}, "Did you mean 'allow_origins'?"),
             ([["https://a.example"]], {}, "@cors_policy(allow_origins=['https://a.example'])"),
             (
@@ -514,7 +514,11 @@ class TestArguments:
                 "report_only['ALLOW_ORIGINS'][0]: 'https://a.example/' has a path",
             ),
             ([], {"report_only": {"allow_origins": []}}, "Did you mean 'ALLOW_ORIGINS'?"),
-            ([], {"report_only": {"PATHS": ["/a/"]}}, "report_only: 'PATHS' has no place in a"),
+            (
+                [],
+                {"report_only": {"PATHS": ["/a/"]}},
+                "report_only: 'PATHS' is not allowed in REPORT_ONLY",
+            ),
             ([], {"report_only": ["https://a.example"]}, "report_only: ['https://a.example'] is"),
         ],
     )
@@ -530,7 +534,7 @@ class TestArguments:
     @pytest.mark.parametrize("view", [(["a", "list"], None, None), "name", object(), object])
     @pytest.mark.parametrize("decorator", [cors_policy("public"), same_origin_only])
     def test_what_is_no_view(self, decorator: Any, view: Any) -> None:
-        with pytest.raises(ImproperlyConfigured, match="is no view"):
+        with pytest.raises(ImproperlyConfigured, match="is not a view"):
             decorator(view)
 
     def test_same_origin_only_with_parentheses(self) -> None:

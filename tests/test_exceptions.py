@@ -75,9 +75,9 @@ def test_can_be_copied() -> None:
         ("allow_origins", ["ALLOW_ORIGINS", "MAX_AGE"], "Did you mean 'ALLOW_ORIGINS'?"),
         ("Max_Age", ["allow_origins", "max_age"], "Did you mean 'max_age'?"),
         ("insecure_http", ["insecure-http", "public-suffix"], "Did you mean 'insecure-http'?"),
-        ("xyz", ["insecure-http", "public-suffix"], "Known are insecure-http, public-suffix."),
-        (5, ["a", "b"], "Known are a, b."),
-        ("default", [], "None is known."),
+        ("xyz", ["insecure-http", "public-suffix"], "Choose from insecure-http, public-suffix."),
+        (5, ["a", "b"], "Choose from a, b."),
+        ("default", [], "None is defined."),
     ],
 )
 def test_did_you_mean(word: object, known: list[str], hint: str) -> None:

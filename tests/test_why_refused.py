@@ -60,13 +60,14 @@ def compiled(config: Mapping[str, Any], **more: Any) -> Policy:
             "http://xn--bcher-kva.example",
             f"{LIST}[0] is 'https://xn--bcher-kva.example', https instead of http",
         ),
-        ({"ALLOW_ORIGINS": [APP]}, "https://a.test", f"nothing in {LIST} comes near it"),
-        ({"ALLOW_ORIGIN_FUNC": yes}, "https://a.test", f"nothing in {LIST} comes near it"),
+        ({"ALLOW_ORIGINS": [APP]}, "https://a.test", f"{LIST} has no similar entry"),
+        ({"ALLOW_ORIGIN_FUNC": yes}, "https://a.test", f"{LIST} has no similar entry"),
         ({}, "https://a.test", "the policy allows no other origin"),
         (
             {"ALLOW_ORIGINS": [APP]},
             "null",
-            f"pages without an origin of their own send it, and it is not in {LIST}",
+            "'null' comes from pages such as sandboxed frames and local files, and is not in "
+            f"{LIST}",
         ),
         ({}, "null", "the policy allows no other origin"),
         *(
@@ -90,7 +91,7 @@ def test_why_refused(config: Mapping[str, Any], origin: str, why: str) -> None:
 
 def test_without_a_list_rows_may_have_allowed_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hooks, "origin_source", object())
-    assert why_refused(compiled({}), APP) == f"nothing in {LIST} comes near it"
+    assert why_refused(compiled({}), APP) == f"{LIST} has no similar entry"
     assert why_refused(compiled({}, takes_rows=False), APP) == "the policy allows no other origin"
 
 

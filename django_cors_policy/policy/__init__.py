@@ -1,4 +1,4 @@
-"""``Policy`` and the book of them; what settings and decorators say, validated and joined."""
+"""``Policy`` and ``PolicyBook``: the validated form of settings and decorators."""
 
 from __future__ import annotations
 

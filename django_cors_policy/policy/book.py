@@ -1,4 +1,4 @@
-"""``PolicyBook``: which policy governs which path. This is what a request asks."""
+"""``PolicyBook``: all policies of a project, and which of them governs a path."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ DEFAULT_ALIAS = "default"
 
 @dataclass(frozen=True)
 class Ruling:
-    """The policy that governs a request, and why, in words that follow "because of".
+    """The policy that governs a request, and why. ``reason`` completes "because of ...".
 
-    ``others``: the policies of the URL's other methods where they differ, None for no policy.
-    Browsers keep the answer to a preflight for the URL and not for a method, so such an answer may
-    be kept only where all of them give the origin the same.
+    ``others``: the policies of the URL's other methods if they differ, None for no policy. Browsers
+    cache a preflight for the URL, not for the method. So they may cache it only if all these
+    policies give the origin the same.
 
-    ``closed_because``: why no other origin is allowed here, although no policy says so, in a
-    sentence. Empty if the policy decides.
+    ``closed_because``: a sentence that says why no other origin is allowed, although no policy
+    refuses it. Empty if the policy decides.
     """
 
     policy: Policy
@@ -31,12 +31,14 @@ class Ruling:
 
 
 class PolicyBook:
-    """All policies of a project, and which of them governs which path. Immutable.
+    """All policies of a project, and which of them governs which path. The policies never change.
 
-    What depends on the policies is kept here and goes with them. ``derived`` is what decorators
-    make of the policies, by what each decorator says. ``resolution`` keeps in ``views`` what it has
-    found out about views, by their ``id()``, and in ``imported_urlconfs`` the URLconfs whose views
-    are imported (None for the project's). The other three are what ``refusal_log`` has told.
+    Caches that depend on the policies are here too, so that a new book starts with empty ones:
+
+    - ``derived``: the policies of decorators, by declaration.
+    - ``views``: the rulings of views, by the ``id()`` of the view.
+    - ``imported_urlconfs``: the URLconfs whose views are imported, None for ``ROOT_URLCONF``.
+    - ``logged``, ``logged_since`` and ``why_refused``: what ``refusal_log`` has logged.
     """
 
     def __init__(self, policies: Mapping[str, Policy]) -> None:
@@ -61,17 +63,17 @@ class PolicyBook:
         self.default: Ruling | None = None
         if default is not None and default.paths is None:
             self.default = Ruling(default, str(default.place))
-        # The ruling for all paths alike, where there is one: most projects name no paths.
+        # The ruling for all paths, if the project sets no PATHS.
         self.only_ruling = None if self._prefixes or self._patterns else self.default
 
     def is_uniform_below(self, beginning: str) -> bool:
-        """Whether all paths that begin so are ruled alike."""
+        """Return whether all paths that start with ``beginning`` have the same ruling."""
         return not self._patterns and not any(
             prefix.startswith(beginning) and prefix != beginning for prefix in self._prefixes
         )
 
     def rulings_below(self, beginning: str) -> Iterator[Ruling | None]:
-        """The rulings that paths with this beginning can have."""
+        """Yield the possible rulings of paths that start with ``beginning``."""
         yield self.rule_path(beginning)
         for prefix, ruling in self._prefixes.items():
             if prefix.startswith(beginning):
@@ -79,10 +81,10 @@ class PolicyBook:
         yield from (ruling for _, ruling in self._patterns)
 
     def rule_path(self, path: str) -> Ruling | None:
-        """The ruling for ``path`` (without the script prefix), None if no policy governs it.
+        """Return the ruling for ``path`` (without the script prefix), None if there is no policy.
 
-        The longest prefix over all policies, else the first pattern in the order written, else
-        ``default`` if it names no paths. One lookup for each length that prefixes have.
+        The longest prefix of all policies wins, then the first pattern in the order of the
+        settings, then ``default`` if it has no ``PATHS``. One lookup for each length of a prefix.
         """
         for length in self._prefix_lengths:
             if (ruling := self._prefixes.get(path[:length])) is not None:

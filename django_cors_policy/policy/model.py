@@ -1,4 +1,4 @@
-"""``Policy`` and ``Grant``: all that a request needs to know, joined in advance."""
+"""``Policy`` and ``Grant``: a policy with its headers, joined in advance."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ OriginFunc = Callable[[str, "HttpRequest"], "bool | Awaitable[bool]"]
 
 @dataclass(frozen=True)
 class Grant:
-    """What an allowed origin is told, joined once: all headers but those that echo the request.
+    """The headers for an allowed origin, except those that echo values of the request.
 
-    ``allow_origin`` is ``"*"``, or None where the request's origin is echoed. ``echo_methods`` and
-    ``echo_headers``: the preflight echoes what it was asked for, because beside credentials a ``*``
-    is no wildcard (https://fetch.spec.whatwg.org/#http-new-header-syntax).
+    ``allow_origin`` is ``"*"``, or None to echo the request's origin. ``echo_methods`` and
+    ``echo_headers``: whether the response echoes what a preflight asks for, because ``*`` does not
+    work with credentials (https://fetch.spec.whatwg.org/#http-new-header-syntax).
     """
 
     credentials: bool
@@ -35,18 +35,19 @@ class Grant:
     echo_headers: bool
 
     def allows_as(self, other: Grant) -> bool:
-        """Whether a preflight is told the same by both."""
+        """Return whether both give a preflight the same response."""
         return replace(self, actual_headers=()) == replace(other, actual_headers=())
 
 
 @dataclass(frozen=True, eq=False)
 class Policy:
-    """Who may do what from another origin. Made by ``compile_policy``, never changed.
+    """A validated policy. ``compile_policy`` creates it, and it never changes.
 
-    ``config`` holds the keys as they were written, so that a decorator can replace some of them;
-    ``origins`` what ``ALLOW_ORIGINS`` parsed to, in its order; ``max_age`` is in seconds, or None
-    where the header is left out. ``rows_alias`` is the alias whose database rows add to the
-    origins; None if no rows do. ``rehearsal`` is what ``REPORT_ONLY`` holds; it answers nobody.
+    - ``config``: the original keys and values, so that a decorator can replace some of them.
+    - ``origins``: the parsed ``ALLOW_ORIGINS``, in the same order.
+    - ``max_age``: in seconds, None to send no header.
+    - ``rows_alias``: the alias whose database rows add origins, None to use no rows.
+    - ``rehearsal``: the policy in ``REPORT_ONLY``. It never changes a response.
     """
 
     alias: str
@@ -66,7 +67,7 @@ class Policy:
     accept_risks: frozenset[str]
     rehearsal: Policy | None = field(repr=False)
 
-    # Derived once, so that no request has to.
+    # Computed once, to save each request the work.
     any_origin: bool = field(init=False, repr=False)
     matcher: OriginMatcher = field(init=False, repr=False)
     exact_origins: frozenset[str] = field(init=False, repr=False)
@@ -84,10 +85,10 @@ class Policy:
 
         derive("any_origin", self.origins == (fetch.WILDCARD,))
         derive("matcher", OriginMatcher(() if self.any_origin else self.origins))
-        # The matcher's, one step nearer: a fifth of what it costs to judge an origin.
+        # Copies of attributes of the matcher: the second lookup would take a fifth of grant_for().
         derive("exact_origins", self.matcher.exact)
         derive("is_exact", self.matcher.is_exact)
-        # "*" gives everyone the same answer, so there is nothing to vary on.
+        # With "*", the response is the same for all origins, so it needs no Vary.
         derive("vary_actual", () if self.any_origin else (fetch.ORIGIN, *self.vary))
         derive("vary_joined", ", ".join(self.vary_actual))
         asked = (fetch.ORIGIN, fetch.REQUEST_METHOD, fetch.REQUEST_HEADERS, *self.vary)
@@ -95,11 +96,11 @@ class Policy:
         derive("grant", self._join(vary, credentials=self.allow_credentials))
         derive("grant_without_credentials", self._join(vary, credentials=False))
         derive("grant_to_all", self.grant if self.any_origin else None)
-        # Without the length, servers would announce a body in chunks.
+        # Without the length, servers would use chunked encoding.
         derive("refused_preflight_headers", (vary, ("Content-Length", "0")))
 
     def grant_for(self, origin: str) -> Grant | None:
-        """What ``ALLOW_ORIGINS`` grants an ``Origin`` header. Without one, ``grant_to_all``."""
+        """Return what ``ALLOW_ORIGINS`` grants the ``Origin`` header, None if it is not allowed."""
         if origin in self.exact_origins:
             return self.grant
         if self.is_exact or self.matcher.match(origin) is None:
@@ -107,25 +108,25 @@ class Policy:
         return self.grant
 
     def may_ask_func(self, origin: str) -> bool:
-        """Whether ``ALLOW_ORIGIN_FUNC`` is asked about an origin that ``grant_for`` did not grant.
+        """Return whether to call ``ALLOW_ORIGIN_FUNC`` for an origin that ``grant_for`` refuses.
 
-        Only about what a browser can send, so the function never sees hostile text.
+        Only for origins that browsers can send, so the function never gets malicious text.
         """
         return self.allow_origin_func is not None and (
             origin == fetch.NULL or split_origin(origin) is not None
         )
 
     def grant_by_func(self, origin: str) -> Grant:
-        """What ``origin`` is granted once ``ALLOW_ORIGIN_FUNC`` said yes.
+        """Return what ``origin`` is granted if ``ALLOW_ORIGIN_FUNC`` allows it.
 
-        Never credentials for ``"null"``: any site can send it, from a sandboxed frame.
+        ``"null"`` never gets credentials: any site can send it, from a sandboxed frame.
         """
         return self.grant_without_credentials if origin == fetch.NULL else self.grant
 
     def narrowed_grant(self, *, credentials: bool, seconds: int | None) -> Grant:
-        """What is granted where an origin has less than the policy, or not for long.
+        """Return the grant of an origin that gets less than the policy grants.
 
-        A preflight's answer is not to be cached beyond the ``seconds`` that are left.
+        Browsers cache its preflights for at most ``seconds``; None sets no limit.
         """
         grant = self.grant if credentials else self.grant_without_credentials
         longest = self.max_age if self.max_age is not None else fetch.DEFAULT_MAX_AGE

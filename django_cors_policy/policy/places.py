@@ -1,10 +1,10 @@
-"""Where a policy is written, as messages name it."""
+"""The place where a policy is written, for messages."""
 
 from __future__ import annotations
 
 
 class Place:
-    """Where a policy is written: settings, unless a subclass says otherwise."""
+    """A policy in ``CORS_POLICIES``."""
 
     def __init__(self, alias: str) -> None:
         self.alias = alias
@@ -13,21 +13,21 @@ class Place:
         return f"CORS_POLICIES[{self.alias!r}]"
 
     def locate(self, key: str, index: int | None = None) -> str:
-        """The place of a key's value, or of one item of it."""
+        """Return the place of a key's value, or of one item of it."""
         item = "" if index is None else f"[{index}]"
         return f"{self}[{key!r}]{item}"
 
     def spell(self, key: str) -> str:
-        """A key as one writes it at this place."""
+        """Return the key as users write it at this place."""
         return key
 
     def written_at(self, key: str) -> Place:
-        """The place that says what ``key`` is: this one, unless it leaves it to another."""
+        """Return the place that sets ``key``: for a decorator, it may be the policy in settings."""
         return self
 
 
 class RehearsalPlace(Place):
-    """What a policy's ``REPORT_ONLY`` holds."""
+    """The ``REPORT_ONLY`` of a policy."""
 
     def __init__(self, place: Place) -> None:
         super().__init__(place.alias)
@@ -37,7 +37,7 @@ class RehearsalPlace(Place):
         return self._outer.locate("REPORT_ONLY")
 
     def written_at(self, key: str) -> Place:
-        # A decorator that leaves the rehearsal to settings replaces its own keys in it.
+        # Without its own REPORT_ONLY, a decorator replaces keys in the REPORT_ONLY of settings.
         writer = self._outer.written_at("REPORT_ONLY")
         if writer is self._outer:
             return self

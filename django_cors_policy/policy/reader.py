@@ -1,7 +1,4 @@
-"""A policy's dictionary, from settings or a decorator, read into a ``Policy``.
-
-A configuration that is wrong is refused here, with all that is wrong at once.
-"""
+"""Validate the dictionary of a policy, from settings or a decorator, and create a ``Policy``."""
 
 from __future__ import annotations
 
@@ -28,14 +25,14 @@ from .values import (
     read_vary,
 )
 
-# What may stand where a list belongs.
+# The types that are accepted as a list.
 LISTS = (list, tuple, set, frozenset)
-# Far beyond what any browser keeps, and what fits into 32 bits.
+# Much longer than browsers cache, and the largest number that fits into 32 bits.
 LONGEST_MAX_AGE = 2**31 - 1
 
 
 class _Reader:
-    """Reads the keys of one policy and gathers what is wrong with them."""
+    """Reads the keys of one policy and collects all errors."""
 
     def __init__(self, config: Mapping[Any, Any], place: Place, *, takes_rows: bool) -> None:
         self.config = config
@@ -45,7 +42,7 @@ class _Reader:
         self._read: dict[str, Any] = {}
 
     def read(self, key: str) -> Any:
-        """What the value of ``key`` becomes, or None if it is refused. Read once."""
+        """Return the validated value of ``key``, None if it is wrong. Each key is read once."""
         if key not in self._read:
             self._read[key] = None
             try:
@@ -66,7 +63,7 @@ class _Reader:
             if key not in DEFAULTS:
                 written = self.place.spell(key) if isinstance(key, str) else key
                 hint = did_you_mean(key, known)
-                reason, place = "is no key of a policy", str(self.place)
+                reason, place = "is not a policy key", str(self.place)
                 self.errors.append(PolicyError(written, reason, hint, id="E002", key=place))
 
     def flag(self, key: str) -> bool:
@@ -81,16 +78,16 @@ class _Reader:
         if isinstance(value, LISTS):
             return list(value)
         if isinstance(value, str):
-            reason, hint = "is a string where a list belongs", f"Write [{value!r}]."
+            reason, hint = "is a string, not a list", f"Write [{value!r}]."
         elif isinstance(value, re.Pattern):
-            reason, hint = "is a pattern where a list belongs", f"Write [{value!r}]."
+            reason, hint = "is a pattern, not a list", f"Write [{value!r}]."
         else:
-            reason = f"is of type {type(value).__name__} where a list belongs"
+            reason = f"is of type {type(value).__name__}, not a list"
             hint = f"Write a list, or leave {self.place.spell(key)} out."
         raise PolicyError(value, reason, hint, id="E003")
 
     def each(self, key: str, read: Callable[[Any], Any]) -> tuple[Any, ...]:
-        """The items of a list as ``read`` makes them, without those that it refuses."""
+        """Return the results of ``read`` for the items of a list, without those that it refuses."""
         found = []
         for index, item in enumerate(self.items(key)):
             try:
@@ -100,7 +97,7 @@ class _Reader:
         return tuple(found)
 
     def names(self, key: str, what: str, read: Callable[[str], str]) -> tuple[str, ...]:
-        """The strings of a list as ``read`` makes them."""
+        """Return the results of ``read`` for the strings of a list."""
 
         def read_name(item: object) -> str:
             if isinstance(item, str):
@@ -113,12 +110,12 @@ class _Reader:
     def names_or_star(
         self, key: str, what: str, read: Callable[[str], str], implied: str | None = None
     ) -> tuple[str, ...]:
-        """As ``names``, where ``"*"`` is written alone, or beside what it has ``implied``."""
+        """Do the same as ``names``, and allow ``"*"`` alone or together with ``implied``."""
         items = self.items(key)
         others = [item for item in items if not isinstance(item, str) or item.lower() != implied]
         if fetch.WILDCARD in others and len(others) > 1:
-            reason = f"has '*' beside other {what}s, and '*' covers them all"
-            hint = f"Write ['*'], or the {what}s that you mean."
+            reason = f"lists '*' with other {what}s, and '*' already covers them"
+            hint = "Write ['*'], or leave '*' out."
             raise PolicyError(items, reason, hint, id="E006")
         return self.names(key, what, read)
 
@@ -131,7 +128,7 @@ class _Reader:
         entries = []
         for index, item in enumerate(items):
             if item == fetch.WILDCARD and len(items) > 1:
-                reason = "stands beside other entries, and covers them all"
+                reason = "is listed with other entries, and already covers them"
                 hint = "Write ['*'] for any origin, or leave '*' out."
                 self.refuse(PolicyError(item, reason, hint, id="E006"), key, index)
                 continue
@@ -151,13 +148,13 @@ class _Reader:
         if value is None:
             return None
         hint = (
-            "Write a function (origin, request) -> bool, or its dotted path, "
-            f"beside {self.place.spell('ALLOW_ORIGINS')} without '*'."
+            "Write a function (origin, request) -> bool or its dotted path, and leave '*' out of "
+            f"{self.place.spell('ALLOW_ORIGINS')}."
         )
         func = read_func(value, hint)
         origins = self.value("ALLOW_ORIGINS")
         if isinstance(origins, LISTS) and fetch.WILDCARD in origins:
-            reason = "would never be asked: '*' allows every origin already"
+            reason = "is never called: '*' already allows every origin"
             raise PolicyError(value, reason, hint, id="E013")
         return func
 
@@ -165,11 +162,11 @@ class _Reader:
         methods = self.names_or_star(key, "method", read_method)
         if methods == (fetch.WILDCARD,):
             return methods
-        # Browsers let scripts use the safelisted ones whatever this header says, so it says so.
+        # Browsers always allow the safelisted methods, so the header lists them too.
         return tuple(dict.fromkeys((*fetch.SAFELISTED_METHODS, *methods)))
 
     def request_headers(self, key: str) -> tuple[str, ...]:
-        # Without credentials "*" does not cover it, so it is sent beside "*" anyway.
+        # "*" does not cover this header, so the policy sends it together with "*".
         implied = fetch.NON_WILDCARD_REQUEST_HEADER
         names = self.names_or_star(key, "header", read_header_name, implied)
         return (fetch.WILDCARD,) if fetch.WILDCARD in names else names
@@ -177,7 +174,8 @@ class _Reader:
     def exposed_headers(self, key: str) -> tuple[str, ...]:
         names = self.names_or_star(key, "header", read_header_name)
         if self.read("ALLOW_CREDENTIALS") and fetch.WILDCARD in names:
-            reason = "beside credentials means a header of that name and exposes nothing"
+            reason = "exposes nothing when credentials are allowed: browsers then take it as a "
+            reason += "header name"
             hint = "List the headers that scripts may read, such as 'x-total-count'."
             self.refuse(PolicyError(fetch.WILDCARD, reason, hint, id="E012"), key, 0)
         return names
@@ -190,12 +188,14 @@ class _Reader:
             seconds = value // datetime.timedelta(seconds=1)
         if not isinstance(seconds, int) or isinstance(seconds, bool):
             reason = f"is of type {type(value).__name__}, not a number of seconds"
-            hint = "Write whole seconds or a timedelta; 0 for no caching, None to leave the header "
+            hint = (
+                "Write whole seconds or a timedelta. 0 turns caching off, None leaves the header "
+            )
             raise PolicyError(value, reason, f"{hint}out.", id="E003")
         if seconds < 0:
-            reason, hint = "is negative", "Write 0 to keep browsers from caching."
+            reason, hint = "is negative", "Write 0 to turn off caching."
         elif seconds > LONGEST_MAX_AGE:
-            reason, hint = "is too large", "Write 86400: no browser keeps an answer longer."
+            reason, hint = "is too large", "Write 86400: no browser caches a preflight for longer."
         else:
             return seconds
         raise PolicyError(value, reason, hint, id="E004")
@@ -205,7 +205,7 @@ class _Reader:
         if value is None:
             return None
         if isinstance(value, LISTS) and not value:
-            reason = "is empty, and so would govern nothing"
+            reason = "is empty, so the policy applies to no path"
             hint = f"Write prefixes such as '/api/', or leave {self.place.spell(key)} out."
             raise PolicyError(value, reason, hint, id="E014")
         return self.each(key, read_path)
@@ -218,9 +218,12 @@ class _Reader:
         if config is None:
             return None
         place = RehearsalPlace(self.place)
-        for name in ("PATHS", key):
+        misplaced = {
+            "PATHS": "is not allowed in REPORT_ONLY, which uses the paths of its policy",
+            key: "cannot contain another REPORT_ONLY",
+        }
+        for name, reason in misplaced.items():
             if isinstance(config, Mapping) and name in config:
-                reason = "has no place in a rehearsal, which has the paths of the policy around it"
                 self.refuse(PolicyError(name, reason, "Leave it out.", id="E023"), key)
                 config = {other: value for other, value in config.items() if other != name}
         try:
@@ -240,7 +243,7 @@ _HEADERS = (
     "x-requested-with",
 )
 
-# The keys of a policy: what each means when left out, and what reads it.
+# The keys of a policy: the default of each, and the function that reads it.
 _KEYS: Mapping[str, tuple[Any, Callable[[_Reader, str], Any]]] = {
     "ALLOW_ORIGINS": ((), _Reader.origins),
     "ALLOW_ORIGIN_FUNC": (None, _Reader.origin_func),
@@ -261,14 +264,14 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
 
 
 def compile_policy(config: object, place: Place, *, takes_rows: bool = True) -> Policy:
-    """Validate what is written at ``place`` (keys in upper case) and join its headers.
+    """Validate ``config``, with keys in upper case, and return the policy.
 
-    ``takes_rows``: whether database rows for the place's alias add to its origins.
+    ``takes_rows``: whether database rows for the alias of ``place`` add origins.
 
-    Raises ``PolicyErrors`` with everything that is wrong, each at its place.
+    Raises ``PolicyErrors`` with all problems.
     """
     if not isinstance(config, Mapping):
-        reason = "is not a dictionary of a policy's keys"
+        reason = "is not a dictionary of policy keys"
         hint = "Write a dictionary such as {'ALLOW_ORIGINS': ['https://app.example.com']}."
         raise PolicyErrors([PolicyError(config, reason, hint, id="E001", key=str(place))])
     reader = _Reader(config, place, takes_rows=takes_rows)

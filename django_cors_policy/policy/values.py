@@ -1,4 +1,4 @@
-"""Items of a policy's lists, and its function: read, or refused without saying where."""
+"""Validate items of a policy's lists, and its function. The errors do not have a place yet."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from .model import OriginFunc
 
 
 def parse_entry(value: object) -> Entry:
-    """One item of ``ALLOW_ORIGINS``."""
+    """Return the parsed item of ``ALLOW_ORIGINS``."""
     if isinstance(value, re.Pattern):
         if not isinstance(value.pattern, bytes):
             return value
-        reason = "is a pattern of bytes, and origins are text"
+        reason = "is a bytes pattern, and origins are strings"
         hint = f"Write re.compile({value.pattern.decode('latin-1')!r})."
     elif not isinstance(value, str):
         reason = f"is of type {type(value).__name__}, not an origin"
@@ -34,18 +34,18 @@ def parse_entry(value: object) -> Entry:
 
 
 def read_risk(name: str) -> str:
-    """A name in ``ACCEPT_RISKS``."""
+    """Return the validated item of ``ACCEPT_RISKS``."""
     if name in RISKS:
         return name
-    raise PolicyError(name, "is no known risk", did_you_mean(name, RISKS), id="E016")
+    raise PolicyError(name, "is not a known risk", did_you_mean(name, RISKS), id="E016")
 
 
 def read_method(method: str) -> str:
-    """An HTTP method, or ``"*"``."""
+    """Return the validated HTTP method, or ``"*"``."""
     if not fetch.is_token(method):
-        reason, hint = "is no HTTP method", "Write a method such as 'PUT'."
+        reason, hint = "is not an HTTP method", "Write a method such as 'PUT'."
     elif fetch.is_forbidden_method(method):
-        reason = "is forbidden by the Fetch standard: browsers let no script use it"
+        reason = "is forbidden by the Fetch standard: browsers do not let scripts use it"
         hint = "Leave it out."
     elif method.upper() in fetch.WELL_KNOWN_METHODS and method != method.upper():
         reason = "is not in upper case, and methods are case-sensitive"
@@ -56,29 +56,29 @@ def read_method(method: str) -> str:
 
 
 def read_header_name(name: str) -> str:
-    """The name of a header in lower case, or ``"*"``."""
+    """Return the validated header name in lower case, or ``"*"``."""
     if fetch.is_token(name):
         return name.lower()
     hint = "Write one name, such as 'x-total-count'."
-    raise PolicyError(name, "is no header name", hint, id="E011")
+    raise PolicyError(name, "is not a header name", hint, id="E011")
 
 
 def read_vary(name: str) -> str:
-    """The name of a header that responses vary on."""
+    """Return the validated item of ``VARY``."""
     if name != fetch.WILDCARD:
         return read_header_name(name)
-    reason = "would keep every cache from storing the response"
-    hint = "List the request headers that ALLOW_ORIGIN_FUNC looks at."
+    reason = "stops every cache from storing the response"
+    hint = "List the request headers that ALLOW_ORIGIN_FUNC reads."
     raise PolicyError(name, reason, hint, id="E011")
 
 
 def read_path(path: object) -> str | re.Pattern[str]:
-    """A prefix of paths, or a pattern that matches from their start."""
+    """Return the validated item of ``PATHS``: a prefix, or a pattern."""
     if isinstance(path, re.Pattern) and isinstance(path.pattern, str):
         pattern = path.pattern.lstrip("^")
         if not pattern[:1].isalnum():
             return path
-        reason = "matches no path: each begins with '/'"
+        reason = "matches no path: every path starts with '/'"
         hint = f"Write re.compile(r'/{pattern}')."
     elif not isinstance(path, str):
         reason = f"is of type {type(path).__name__}, not a path"
@@ -88,13 +88,13 @@ def read_path(path: object) -> str | re.Pattern[str]:
         prefix = re.sub(r"^\^|(\.?\*)?\$?$|<.*", "", path)
         if not re.fullmatch(r"/[\w/.~-]*", prefix):
             prefix = "/api/"
-        hint = f"Write the prefix {prefix!r}, which covers all that begins so, "
+        hint = f"Write the prefix {prefix!r}, which covers every path that starts with it, "
         hint += "or re.compile(r'...')."
     elif "%" in path:
         reason = "is percent-encoded, and Django's paths are not"
         hint = f"Write {unquote(path)!r}."
     elif not path.startswith("/"):
-        reason = "does not begin with '/'"
+        reason = "does not start with '/'"
         hint = f"Write {'/' + re.sub(r'^[a-z]+://[^/]*', '', path).lstrip('/')!r}."
     else:
         return path
@@ -102,7 +102,7 @@ def read_path(path: object) -> str | re.Pattern[str]:
 
 
 def read_func(value: object, hint: str) -> OriginFunc:
-    """``ALLOW_ORIGIN_FUNC``, a function or its dotted path; ``hint`` says what to write."""
+    """Return the function of ``ALLOW_ORIGIN_FUNC``, imported if ``value`` is a dotted path."""
     func: Any = value
     if isinstance(value, str):
         try:
@@ -114,8 +114,8 @@ def read_func(value: object, hint: str) -> OriginFunc:
     if not callable(func):
         reason = "is not a function"
     elif _makes_generator(func):
-        reason = "is a generator function: calling it runs none of its code"
-        hint = "Write 'return' in place of 'yield'."
+        reason = "is a generator function: calling it does not run its code"
+        hint = "Write 'return' instead of 'yield'."
     elif not _takes_origin_and_request(func):
         reason = "does not take the two arguments (origin, request)"
     else:
@@ -124,7 +124,7 @@ def read_func(value: object, hint: str) -> OriginFunc:
 
 
 def _makes_generator(func: Any) -> bool:
-    """Whether calling ``func`` makes a generator, which is never True."""
+    """Return whether a call of ``func`` returns a generator, which never equals True."""
     while isinstance(func, functools.partial):
         func = func.func
     return any(
@@ -138,6 +138,6 @@ def _takes_origin_and_request(func: Callable[..., Any]) -> bool:
         inspect.signature(func).bind("https://app.example.com", None)
     except TypeError:
         return False
-    except ValueError:  # no signature to be had, as of some functions written in C
+    except ValueError:  # some functions written in C have no signature
         return True
     return True

@@ -76,8 +76,8 @@ def test_what_it_refuses(send: Send, caplog: pytest.LogCaptureFixture) -> None:
     assert recorded() == [(STRANGER, True, 2)]
     [record] = [record for record in caplog.records if record.name == "django_cors_policy"]
     assert record.getMessage() == (
-        f"CORS: 'PUT' '/hello/' from '{STRANGER}' would be refused: nothing in "
-        "CORS_POLICIES['default']['REPORT_ONLY']['ALLOW_ORIGINS'] comes near it. "
+        f"CORS: 'PUT' '/hello/' from '{STRANGER}' would be refused: "
+        "CORS_POLICIES['default']['REPORT_ONLY']['ALLOW_ORIGINS'] has no similar entry. "
         "The policy is 'default', because of CORS_POLICIES['default']."
     )
 

@@ -69,7 +69,7 @@ def test_w004_behind_one_that_answers(settings: Any) -> None:
         warning(
             "W004",
             "MIDDLEWARE[0]",
-            f"{COMMON!r} stands before {OURS!r} and can answer without it: "
+            f"{COMMON!r} stands before {OURS!r} and can respond first: "
             "it redirects (APPEND_SLASH). Browsers then see no CORS headers.",
             f"Move {OURS!r} to the top of MIDDLEWARE.",
         )
@@ -83,8 +83,8 @@ def test_w004_a_cache_outside_keeps_cors_headers(settings: Any, path: str) -> No
         warning(
             "W004",
             "MIDDLEWARE[0]",
-            f"{path!r} stands before {OURS!r} and keeps answers, with their CORS headers, as long "
-            "as the cache does. An origin that is no longer allowed can still read them.",
+            f"{path!r} stands before {OURS!r} and stores responses with their CORS headers. An "
+            "origin that you remove can still read them until they expire.",
             f"Move {OURS!r} to the top of MIDDLEWARE.",
         )
     ]
@@ -94,8 +94,8 @@ def test_w004_answers_from_the_cache(settings: Any) -> None:
     settings.MIDDLEWARE = [FETCH_FROM_CACHE, OURS]
     [message] = check_middleware()
     assert message.msg == (
-        f"{FETCH_FROM_CACHE!r} stands before {OURS!r} and answers from the cache. Browsers then "
-        "see the CORS headers that were stored, or none."
+        f"{FETCH_FROM_CACHE!r} stands before {OURS!r} and returns responses from the cache. "
+        "Browsers then see the stored CORS headers, or none."
     )
 
 

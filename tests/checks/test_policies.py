@@ -60,43 +60,43 @@ WRONG = [
         {"ALLOW_ORIGINS": ["https://app.example.com"]},
         "E001",
         "CORS_POLICIES",
-        "'ALLOW_ORIGINS' is no alias of a policy.",
-        "Write the policies by name: {'default': {'ALLOW_ORIGINS': [...]}}.",
+        "'ALLOW_ORIGINS' is not a policy alias.",
+        "Write each policy under its alias: {'default': {'ALLOW_ORIGINS': [...]}}.",
         id="E001-one policy without its name",
     ),
     wrong(
         ["https://app.example.com"],
         "E001",
         "",
-        "['https://app.example.com'] is not a dictionary of a policy's keys.",
+        "['https://app.example.com'] is not a dictionary of policy keys.",
         "Write a dictionary such as {'ALLOW_ORIGINS': ['https://app.example.com']}.",
     ),
     wrong(
         {"ALLOWED_ORIGINS": ["https://app.example.com"]},
         "E002",
         "",
-        "'ALLOWED_ORIGINS' is no key of a policy.",
+        "'ALLOWED_ORIGINS' is not a policy key.",
         "Did you mean 'ALLOW_ORIGINS'?",
     ),
     wrong(
         {"ALLOW_ORIGINS": "https://app.example.com"},
         "E003",
         "['ALLOW_ORIGINS']",
-        "'https://app.example.com' is a string where a list belongs.",
+        "'https://app.example.com' is a string, not a list.",
         "Write ['https://app.example.com'].",
     ),
     wrong(
         {"ALLOW_ORIGINS": re.compile("x")},
         "E003",
         "['ALLOW_ORIGINS']",
-        "re.compile('x') is a pattern where a list belongs.",
+        "re.compile('x') is a pattern, not a list.",
         "Write [re.compile('x')].",
     ),
     wrong(
         {"ALLOW_HEADERS": None},
         "E003",
         "['ALLOW_HEADERS']",
-        "None is of type NoneType where a list belongs.",
+        "None is of type NoneType, not a list.",
         "Write a list, or leave ALLOW_HEADERS out.",
     ),
     wrong(
@@ -111,14 +111,14 @@ WRONG = [
         "E003",
         "['MAX_AGE']",
         "'3600' is of type str, not a number of seconds.",
-        "Write whole seconds or a timedelta; 0 for no caching, None to leave the header out.",
+        "Write whole seconds or a timedelta. 0 turns caching off, None leaves the header out.",
     ),
     wrong(
         {"MAX_AGE": -1},
         "E004",
         "['MAX_AGE']",
         "-1 is negative.",
-        "Write 0 to keep browsers from caching.",
+        "Write 0 to turn off caching.",
     ),
     # -- Origins -----------------------------------------------------------------------------------
     wrong(
@@ -177,58 +177,57 @@ WRONG = [
         {"ALLOW_ORIGINS": ["*", "https://app.example.com"]},
         "E006",
         "['ALLOW_ORIGINS'][0]",
-        "'*' stands beside other entries, and covers them all.",
+        "'*' is listed with other entries, and already covers them.",
         "Write ['*'] for any origin, or leave '*' out.",
     ),
     wrong(
         {"ALLOW_METHODS": ["*", "PUT"]},
         "E006",
         "['ALLOW_METHODS']",
-        "['*', 'PUT'] has '*' beside other methods, and '*' covers them all.",
-        "Write ['*'], or the methods that you mean.",
+        "['*', 'PUT'] lists '*' with other methods, and '*' already covers them.",
+        "Write ['*'], or leave '*' out.",
     ),
     # -- With credentials --------------------------------------------------------------------------
     wrong(
         {**CREDENTIALS, "ALLOW_ORIGINS": ["*"]},
         "E007",
         "['ALLOW_ORIGINS'][0]",
-        "'*' stands for any site and credentials are allowed: it could act as your users.",
+        "'*' allows any site, and credentials are allowed: any site could act as your users.",
         "List the origins that you trust, or set ALLOW_CREDENTIALS to False.",
     ),
     wrong(
         {**CREDENTIALS, "ALLOW_ORIGINS": ["null"]},
         "E007",
         "['ALLOW_ORIGINS'][0]",
-        "'null' stands for any site, from a sandboxed frame, and credentials are allowed: "
-        "it could act as your users.",
+        "'null' allows sandboxed frames of any site, and credentials are allowed: any site could "
+        "act as your users.",
         "List the origins that you trust, or set ALLOW_CREDENTIALS to False.",
     ),
     wrong(
         {**CREDENTIALS, "ALLOW_ORIGINS": ["http://app.example.com"]},
         "E008",
         "['ALLOW_ORIGINS'][0]",
-        "'http://app.example.com' is http: anyone on the network's path can speak as that origin, "
+        "'http://app.example.com' uses http: an attacker on the network can act as this origin, "
         "and credentials are allowed.",
-        "Write 'https://app.example.com', or take the risk knowingly: "
-        "add 'insecure-http' to ACCEPT_RISKS.",
+        "Write 'https://app.example.com', or accept the risk: add 'insecure-http' to ACCEPT_RISKS.",
     ),
     wrong(
         {**CREDENTIALS, "ALLOW_ORIGINS": [re.compile(r"https?://app\.example\.com")]},
         "E008",
         "['ALLOW_ORIGINS'][0]",
-        r"re.compile(r'https?://app\.example\.com') matches 'http://app.example.com', which is "
-        "http: anyone on the network's path can speak as that origin, and credentials are allowed.",
-        "Write a pattern that begins with 'https://', or take the risk knowingly: "
-        "add 'insecure-http' to ACCEPT_RISKS.",
+        r"re.compile(r'https?://app\.example\.com') matches 'http://app.example.com', which uses "
+        r"http: an attacker on the network can act as this origin, and credentials are allowed.",
+        "Write a pattern that starts with 'https://', or accept the risk: add 'insecure-http' to "
+        "ACCEPT_RISKS.",
     ),
     wrong(
         {**CREDENTIALS, "ALLOW_ORIGINS": ["https://*.github.io"]},
         "E009",
         "['ALLOW_ORIGINS'][0]",
-        "'https://*.github.io' covers names that anyone can register below 'github.io', "
+        "'https://*.github.io' covers names that anyone can register under 'github.io', "
         "and credentials are allowed.",
-        "Write a name of yours, such as 'https://*.yours.github.io', or take the risk knowingly: "
-        "add 'public-suffix' to ACCEPT_RISKS.",
+        "Write a host name of yours, such as 'https://*.yours.github.io', or accept the risk: add "
+        "'public-suffix' to ACCEPT_RISKS.",
     ),
     wrong(
         {**CREDENTIALS, "ALLOW_ORIGINS": [re.compile(r"https://.*\.co\.uk")]},
@@ -236,22 +235,22 @@ WRONG = [
         "['ALLOW_ORIGINS'][0]",
         r"re.compile(r'https://.*\.co\.uk') matches 'https://a.co.uk' and 'https://0.co.uk', "
         "names that anyone can register, and credentials are allowed.",
-        "Write a pattern that spells out a name of yours, or take the risk knowingly: "
-        "add 'public-suffix' to ACCEPT_RISKS.",
+        "Write a pattern that contains a host name of yours, or accept the risk: add "
+        "'public-suffix' to ACCEPT_RISKS.",
     ),
     wrong(
         {**CREDENTIALS, "ALLOW_ORIGINS": [re.compile(r"https://.*")]},
         "E017",
         "['ALLOW_ORIGINS'][0]",
-        "re.compile('https://.*') matches any origin and credentials are allowed: "
+        "re.compile('https://.*') matches any origin, and credentials are allowed: "
         "any site could act as your users.",
-        "Name the host in the pattern, or set ALLOW_CREDENTIALS to False.",
+        "Write the host name in the pattern, or set ALLOW_CREDENTIALS to False.",
     ),
     wrong(
         {**CREDENTIALS, "EXPOSE_HEADERS": ["*"]},
         "E012",
         "['EXPOSE_HEADERS'][0]",
-        "'*' beside credentials means a header of that name and exposes nothing.",
+        "'*' exposes nothing when credentials are allowed: browsers then take it as a header name.",
         "List the headers that scripts may read, such as 'x-total-count'.",
     ),
     # -- Methods and headers -----------------------------------------------------------------------
@@ -259,7 +258,7 @@ WRONG = [
         {"ALLOW_METHODS": ["TRACE"]},
         "E010",
         "['ALLOW_METHODS'][0]",
-        "'TRACE' is forbidden by the Fetch standard: browsers let no script use it.",
+        "'TRACE' is forbidden by the Fetch standard: browsers do not let scripts use it.",
         "Leave it out.",
     ),
     wrong(
@@ -273,22 +272,22 @@ WRONG = [
         {"ALLOW_METHODS": ["GET, PUT"]},
         "E010",
         "['ALLOW_METHODS'][0]",
-        "'GET, PUT' is no HTTP method.",
+        "'GET, PUT' is not an HTTP method.",
         "Write a method such as 'PUT'.",
     ),
     wrong(
         {"ALLOW_HEADERS": ["x-a x-b"]},
         "E011",
         "['ALLOW_HEADERS'][0]",
-        "'x-a x-b' is no header name.",
+        "'x-a x-b' is not a header name.",
         "Write one name, such as 'x-total-count'.",
     ),
     wrong(
         {"VARY": ["*"]},
         "E011",
         "['VARY'][0]",
-        "'*' would keep every cache from storing the response.",
-        "List the request headers that ALLOW_ORIGIN_FUNC looks at.",
+        "'*' stops every cache from storing the response.",
+        "List the request headers that ALLOW_ORIGIN_FUNC reads.",
     ),
     # -- Functions, paths, risks -------------------------------------------------------------------
     wrong(
@@ -304,45 +303,45 @@ WRONG = [
         "E013",
         "['ALLOW_ORIGIN_FUNC']",
         "'datetime.timezone.utc' is not a function.",
-        "Write a function (origin, request) -> bool, or its dotted path, "
-        "beside ALLOW_ORIGINS without '*'.",
+        "Write a function (origin, request) -> bool or its dotted path, and leave '*' out of "
+        "ALLOW_ORIGINS.",
     ),
     wrong(
         {"ALLOW_ORIGIN_FUNC": "tests.checks.test_policies.takes_one"},
         "E013",
         "['ALLOW_ORIGIN_FUNC']",
         "'tests.checks.test_policies.takes_one' does not take the two arguments (origin, request).",
-        "Write a function (origin, request) -> bool, or its dotted path, "
-        "beside ALLOW_ORIGINS without '*'.",
+        "Write a function (origin, request) -> bool or its dotted path, and leave '*' out of "
+        "ALLOW_ORIGINS.",
     ),
     wrong(
         {"ALLOW_ORIGIN_FUNC": "tests.policy.test_values.by_yielding"},
         "E013",
         "['ALLOW_ORIGIN_FUNC']",
-        "'tests.policy.test_values.by_yielding' is a generator function: calling it runs none of "
+        "'tests.policy.test_values.by_yielding' is a generator function: calling it does not run "
         "its code.",
-        "Write 'return' in place of 'yield'.",
+        "Write 'return' instead of 'yield'.",
     ),
     wrong(
         {"ALLOW_ORIGIN_FUNC": "tests.wire.yes", "ALLOW_ORIGINS": ["*"]},
         "E013",
         "['ALLOW_ORIGIN_FUNC']",
-        "'tests.wire.yes' would never be asked: '*' allows every origin already.",
-        "Write a function (origin, request) -> bool, or its dotted path, "
-        "beside ALLOW_ORIGINS without '*'.",
+        "'tests.wire.yes' is never called: '*' already allows every origin.",
+        "Write a function (origin, request) -> bool or its dotted path, and leave '*' out of "
+        "ALLOW_ORIGINS.",
     ),
     wrong(
         {"PATHS": ["api/"]},
         "E014",
         "['PATHS'][0]",
-        "'api/' does not begin with '/'.",
+        "'api/' does not start with '/'.",
         "Write '/api/'.",
     ),
     wrong(
         {"PATHS": ["https://api.example.com/v1/"]},
         "E014",
         "['PATHS'][0]",
-        "'https://api.example.com/v1/' does not begin with '/'.",
+        "'https://api.example.com/v1/' does not start with '/'.",
         "Write '/v1/'.",
     ),
     wrong(
@@ -350,7 +349,8 @@ WRONG = [
         "E014",
         "['PATHS'][0]",
         "'^/api/.*$' looks like a pattern, and strings are taken literally.",
-        "Write the prefix '/api/', which covers all that begins so, or re.compile(r'...').",
+        "Write the prefix '/api/', which covers every path that starts with it, or "
+        "re.compile(r'...').",
     ),
     wrong(
         {"PATHS": [5]},
@@ -363,22 +363,22 @@ WRONG = [
         {"PATHS": []},
         "E014",
         "['PATHS']",
-        "[] is empty, and so would govern nothing.",
+        "[] is empty, so the policy applies to no path.",
         "Write prefixes such as '/api/', or leave PATHS out.",
     ),
     pytest.param(
         {"api": {"PATHS": ["/api/"]}, "shop": {"PATHS": ["/shop/", "/api/"]}},
         "E015",
         "CORS_POLICIES['shop']['PATHS'][1]",
-        "'/api/' belongs to CORS_POLICIES['api'] already, and a path has one policy.",
-        "Leave it out of one of the two.",
+        "'/api/' is already a path of CORS_POLICIES['api'], and a path can have only one policy.",
+        "Remove it from one of the two policies.",
         id="E015-one path in two policies",
     ),
     wrong(
         {"ACCEPT_RISKS": ["insecure_http"]},
         "E016",
         "['ACCEPT_RISKS'][0]",
-        "'insecure_http' is no known risk.",
+        "'insecure_http' is not a known risk.",
         "Did you mean 'insecure-http'?",
     ),
     # -- In rehearsal ------------------------------------------------------------------------------
@@ -386,14 +386,14 @@ WRONG = [
         {"REPORT_ONLY": {"PATHS": ["/api/"]}},
         "E023",
         "['REPORT_ONLY']",
-        "'PATHS' has no place in a rehearsal, which has the paths of the policy around it.",
+        "'PATHS' is not allowed in REPORT_ONLY, which uses the paths of its policy.",
         "Leave it out.",
     ),
     wrong(
         {"REPORT_ONLY": {"REPORT_ONLY": {"ALLOW_ORIGINS": ["*"]}}},
         "E023",
         "['REPORT_ONLY']",
-        "'REPORT_ONLY' has no place in a rehearsal, which has the paths of the policy around it.",
+        "'REPORT_ONLY' cannot contain another REPORT_ONLY.",
         "Leave it out.",
     ),
     wrong(
@@ -407,21 +407,21 @@ WRONG = [
         {"ALLOW_ORIGINS": ["*"], "REPORT_ONLY": {**CREDENTIALS, "ALLOW_ORIGINS": ["*"]}},
         "E007",
         "['REPORT_ONLY']['ALLOW_ORIGINS'][0]",
-        "'*' stands for any site and credentials are allowed: it could act as your users.",
+        "'*' allows any site, and credentials are allowed: any site could act as your users.",
         "List the origins that you trust, or set ALLOW_CREDENTIALS to False.",
     ),
     wrong(
         {"REPORT_ONLY": ["https://app.example.com"]},
         "E001",
         "['REPORT_ONLY']",
-        "['https://app.example.com'] is not a dictionary of a policy's keys.",
+        "['https://app.example.com'] is not a dictionary of policy keys.",
         "Write a dictionary such as {'ALLOW_ORIGINS': ['https://app.example.com']}.",
     ),
     wrong(
         {"REPORT_ONLY": {"allow_origins": ["https://app.example.com"]}},
         "E002",
         "['REPORT_ONLY']",
-        "'allow_origins' is no key of a policy.",
+        "'allow_origins' is not a policy key.",
         "Did you mean 'ALLOW_ORIGINS'?",
     ),
 ]

@@ -128,7 +128,7 @@ def test_why_a_pattern_is_not_tried(pattern: str, reason: str) -> None:
     entry = re.compile(pattern)
     [error] = credential_problems(entry, [])
     assert error.id == "E022"
-    assert error.reason == f"could not be tried, for {reason}, and credentials are allowed"
+    assert error.reason == f"could not be tested ({reason}), and credentials are allowed"
     assert list(credential_problems(entry, ["untried-pattern"])) == []
 
 

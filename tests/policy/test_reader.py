@@ -24,7 +24,7 @@ def test_a_number_of_thousands_of_digits_is_refused_in_words() -> None:
         compile_policy({"MAX_AGE": 10**5000}, Place("default"))
     assert str(caught.value) == (
         "CORS_POLICIES['default']['MAX_AGE']: A very large number is too large. "
-        "Write 86400: no browser keeps an answer longer."
+        "Write 86400: no browser caches a preflight for longer."
     )
 
 

@@ -84,9 +84,9 @@ pytestmark = pytest.mark.django_db
         ),
         (
             {"origin": "http://intranet.example"},
-            "refused by its policy 'http://intranet.example' is http: anyone on the network's "
-            "path can speak as that origin, and credentials are allowed. Write "
-            "'https://intranet.example', or take the risk knowingly: add 'insecure-http' to "
+            "refused by its policy 'http://intranet.example' uses http: an attacker on the "
+            "network can act as this origin, and credentials are allowed. Write "
+            "'https://intranet.example', or accept the risk: add 'insecure-http' to "
             "ACCEPT_RISKS.",
             "yes",
         ),
@@ -351,9 +351,9 @@ def test_adding_and_changing(admin: Client) -> None:
         (
             {"origin": "http://intranet.example"},
             "origin",
-            "'http://intranet.example' is http: anyone on the network's path can speak as that "
-            "origin, and credentials are allowed. Write 'https://intranet.example', or take the "
-            "risk knowingly: add 'insecure-http' to ACCEPT_RISKS.",
+            "'http://intranet.example' uses http: an attacker on the network can act as this "
+            "origin, and credentials are allowed. Write 'https://intranet.example', or accept the "
+            "risk: add 'insecure-http' to ACCEPT_RISKS.",
         ),
         ({"origin": ""}, "origin", "This field is required."),
         (

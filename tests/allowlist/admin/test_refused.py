@@ -365,7 +365,7 @@ def test_a_review_and_then_rows(admin: Client, settings: Any) -> None:
         "https://app.example.com Refused 1 time, last for GET /hello/. "
         "Changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] allows it already." in text
     )
-    assert "'http://insecure.example' is http: anyone on the network's path" in text
+    assert "'http://insecure.example' uses http: an attacker on the network" in text
     assert "1 is left out https://rehearsed.example" in text
     assert "No REPORT_ONLY is tried out at the last path now." in text
     assert "'defualt' is no policy in CORS_POLICIES. Did you mean 'default'?" in text
@@ -433,7 +433,7 @@ def test_a_row_helps_a_rehearsal(admin: Client, settings: Any) -> None:
     ) in text
     assert (
         "http://insecure.example Refused 1 time, last for GET /hello/. "
-        "REPORT_ONLY: 'http://insecure.example' is http: anyone on the network's path"
+        "REPORT_ONLY: 'http://insecure.example' uses http: an attacker on the network"
     ) in text
     assert (
         "https://own.example Refused 1 time, last for GET /own/. "

@@ -237,8 +237,7 @@ def test_what_no_policy_may_say_is_told_in_sentences(settings: Any) -> None:
     said = run("null", "GET", "/hello/", status=1)
     assert (
         "\nOn the server:\n"
-        "    'null' stands for any site, from a sandboxed frame, and credentials are\n"
-        "    allowed:"
+        "    'null' allows sandboxed frames of any site, and credentials are allowed:"
     ) in said
 
 

@@ -224,7 +224,7 @@ class TestAdd:
 
     def test_there_but_refused_by_its_policy_is_a_failure(self, settings: Any) -> None:
         create("http://one.example")
-        assert "'http://one.example' is http: anyone" in refusal("add", "http://one.example")
+        assert "'http://one.example' uses http: an attacker" in refusal("add", "http://one.example")
 
     def test_says_everything_that_is_wrong_once(self) -> None:
         told = refusal("add", f"{ONE}/", " ", "http://one.example", "--policy=opne", "--note=\0")
@@ -242,7 +242,7 @@ class TestAdd:
 
     def test_refuses_what_settings_refuse(self) -> None:
         told = refusal("add", "http://one.example")
-        assert told.startswith("'http://one.example' is http: anyone")
+        assert told.startswith("'http://one.example' uses http: an attacker")
         assert "Write 'https://one.example'" in told
         assert run("add", "http://one.example", "--no-credentials").startswith("Added")
 
@@ -521,7 +521,7 @@ class TestImport:
         assert refusal("import", as_json).splitlines() == [
             "6 problems; nothing is changed:",
             f"- {as_json}:2: note: 5 is no text. Write it in quotes.",
-            f"- {as_json}:3: 'colour' is no field of a row. Known are policy, origin, "
+            f"- {as_json}:3: 'colour' is no field of a row. Choose from policy, origin, "
             "allow_credentials, is_enabled, expires_at, note.",
             f"- {as_json}:4: 'https://three.example' is no object. "
             'Write {"origin": "https://app.example.com"}.',
