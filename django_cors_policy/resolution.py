@@ -99,7 +99,7 @@ class _ViewRulings:
 
 
 def _rulings_of(book: PolicyBook, view: AnyView) -> _ViewRulings:
-    # By id(), because some views are not hashable, or have a slow __hash__.
+    # By id(), because some views are not hashable, or run code of their own in __hash__.
     rulings: _ViewRulings | None = book.views.get(id(view))
     if rulings is None:
         if len(book.views) >= MOST_VIEWS:

@@ -505,7 +505,11 @@ class TestArguments:
             (["a.example"], {}, "@cors_policy(allow_origins=['a.example'])"),
             ([None], {}, "Write @cors_policy('default'), or the alias of another policy."),
             ([], {"alias": "public"}, "Pass it first, without a keyword: @cors_policy('public')."),
-            ([], {"ALLOW_ORIGINS": ["https://a.example"]}, "Did you mean 'allow_origins'?"),
+            (
+                [],
+                {"ALLOW_ORIGINS": ["https://a.example"]},
+                "'ALLOW_ORIGINS' is not a policy key. Did you mean 'allow_origins'?",
+            ),
             ([["https://a.example"]], {}, "@cors_policy(allow_origins=['https://a.example'])"),
             (
                 [],
