@@ -341,7 +341,7 @@ def test_an_error_of_a_read_only_field_is_told_above_the_form(
     fix("origin")
     response = operator.post(f"{LIST}{row.pk}/change/", form_data(policy="default"))
     [error] = response.context["adminform"].form.non_field_errors()
-    assert error.startswith("'http://insecure.example' is http")
+    assert error.startswith("'http://insecure.example' uses http")
 
 
 @pytest.mark.parametrize("count", [1, 300, 500, 5000, 100_000])

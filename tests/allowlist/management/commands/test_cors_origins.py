@@ -331,7 +331,7 @@ class TestList:
             "HTTPS://one.example in policy 'default': 'HTTPS://one.example' has upper-case letters"
         ) in said
         assert f"{TWO} in policy 'opne': 'opne' is no policy in CORS_POLICIES." in said
-        assert "http://three.example in policy 'default': 'http://three.example' is http" in said
+        assert "http://three.example in policy 'default': 'http://three.example' uses http" in said
 
     def test_nothing(self) -> None:
         assert run("list").endswith("\nNo rows.\n")
@@ -511,7 +511,7 @@ class TestImport:
             f"'{ONE}' is on line 2 already. Leave one of the two out.",
         ]
         assert "There are 2 cells under 5 columns." in lines[6]
-        assert "'http://three.example' is http" in lines[7]
+        assert "'http://three.example' uses http" in lines[7]
         assert ": note: " in lines[8]
 
         as_json.write_text(
