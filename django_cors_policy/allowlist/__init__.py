@@ -1,1 +1,1 @@
-"""Origins in the database: the optional app ``django_cors_policy.allowlist``."""
+"""The optional app ``django_cors_policy.allowlist``: allowed origins in the database."""

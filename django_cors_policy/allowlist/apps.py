@@ -11,7 +11,7 @@ from django.db.models.signals import post_migrate
 
 
 class AllowlistConfig(AppConfig):
-    """Plugs the rows of the database into the policies, and hears of what these refuse."""
+    """Add the origins in the database to the policies, and record refused origins."""
 
     name = "django_cors_policy.allowlist"
     label = "cors_policy_allowlist"
@@ -25,7 +25,8 @@ class AllowlistConfig(AppConfig):
 
         hooks.origin_source = refresher.allowlist
         recorder.follow_settings()
-        # Also after flush, which empties the table: the row had better be there before two write.
+        # Also runs after flush, which empties the table. The row should exist before two
+        # processes write at the same time.
         post_migrate.connect(_make_token, sender=self)
 
 
@@ -33,7 +34,7 @@ def _make_token(*, using: str, apps: Apps = global_apps, **kwargs: Any) -> None:
     from .models import Freshness, write_token
 
     if router.allow_migrate_model(using, Freshness):
-        # Not after "migrate cors_policy_allowlist zero": then there is no table any more.
+        # After "migrate cors_policy_allowlist zero" the table is gone.
         with contextlib.suppress(LookupError):
             apps.get_model("cors_policy_allowlist", "Freshness")
             write_token(using)

@@ -1,4 +1,4 @@
-"""What the threads of the allowlist share: how they start, and how they log their trouble once."""
+"""Helpers for the threads of the allowlist: start them, and log each outage once."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ logger = logging.getLogger("django_cors_policy")
 
 
 def make_thread(target: Callable[[], object], name: str) -> threading.Thread:
-    """A thread that does not keep the process, nor has the context of the request that starts it.
+    """Return a daemon thread that runs ``target`` in an empty context.
 
-    That context may have chosen a tenant.
+    The context of the request that starts the thread may have chosen a tenant.
     """
     run = contextvars.Context().run
     return threading.Thread(target=run, args=(target,), name=name, daemon=True)
 
 
 class TroubleLog:
-    """Logs an outage when it begins and when it is over, and not each attempt in between."""
+    """Log when an outage begins and when it ends, not each failed attempt."""
 
     def __init__(self) -> None:
         self._failure = ""
         self._warned: set[str] = set()
 
     def note_failure(self, error: Exception, consequence: str) -> None:
-        """Log ``error`` unless the last attempt failed with one of the same type."""
+        """Log ``error`` unless the last attempt failed with the same type."""
         name = type(error).__name__
         if name != self._failure:
             self._failure = name
@@ -42,10 +42,10 @@ class TroubleLog:
 
     @contextlib.contextmanager
     def warn_instead(self, message: str) -> Iterator[None]:
-        """Log what is raised, once for each type, and go on."""
+        """Log an exception instead of raising it, once for each type."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
+        except Exception as error:  # noqa: BLE001 -- database drivers raise many types
             name = type(error).__name__
             if name not in self._warned:
                 self._warned.add(name)

@@ -1,4 +1,4 @@
-"""System checks of the allowlist. None of them asks the database."""
+"""System checks of the allowlist. They do not query the database."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from django_cors_policy.exceptions import PolicyErrors
 
 from .conf import SETTING, AllowlistSettings, allowlist_settings
 
-# What the backends of packages that give each tenant a schema have in their names.
+# Parts of the ENGINE of packages that give each tenant a schema.
 TENANT_SCHEMAS = ("django_tenants", "tenant_schemas")
 
 
 @register(Tags.security)
 def check_allowlist(**kwargs: Any) -> list[CheckMessage]:
-    """E021: ``CORS_ALLOWLIST`` is wrong. W021: requests would read their tenant's rows."""
+    """E021: ``CORS_ALLOWLIST`` is wrong. W021: requests would read the rows of their tenant."""
     try:
         config = allowlist_settings()
     except PolicyErrors as refused:
@@ -28,18 +28,18 @@ def check_allowlist(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _tenant_schemas(config: AllowlistSettings) -> Iterator[CheckMessage]:
-    """A request's own connection is led to its tenant's schema."""
-    # Without a choice the router decides, and it may not answer now.
+    """Warn about databases that switch a request's connection to the schema of a tenant."""
+    # Without DATABASE the router decides, and it may not know the answer outside a request.
     aliases = settings.DATABASES if config.database is None else [config.database]
     for alias in aliases:
         engine = settings.DATABASES[alias].get("ENGINE", "")
         if any(name in engine for name in TENANT_SCHEMAS):
             yield Warning(
-                f"0 reads the rows on each request's own connection, and the database {alias!r} "
-                f"({engine}) leads that to the schema of a tenant: rows of one tenant would "
-                "answer for another.",
-                hint="Write a number of seconds, 5 for example: then a thread reads the rows, on a "
-                "connection of its own. Keep 0 for tests with a single tenant.",
+                "0 reads the rows through each request's connection. The database "
+                f"{alias!r} ({engine}) switches that connection to the schema of a tenant, so "
+                "rows of one tenant would apply to other tenants.",
+                hint="Write a number of seconds, for example 5. A thread then reads the rows "
+                "through its own connection. Use 0 only in tests with a single tenant.",
                 obj=f"{SETTING}['REFRESH_SECONDS']",
                 id="django_cors_policy.W021",
             )

@@ -1,4 +1,4 @@
-"""``settings.CORS_ALLOWLIST``, read once for each change of settings."""
+"""``settings.CORS_ALLOWLIST``, compiled once and again when the setting changes."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ SETTING = "CORS_ALLOWLIST"
 
 @dataclass(frozen=True)
 class AllowlistSettings:
-    """How the allowlist stays fresh, in seconds, and whether refused origins are recorded.
+    """The compiled value of ``CORS_ALLOWLIST``. Times are in seconds.
 
-    ``refresh_seconds``: how often each process asks whether anything changed; 0 asks on every
-    cross-origin request, on the request's own connection. ``full_reload_seconds``: how often all
-    rows are read though nothing seems to have changed, for changes made by raw SQL.
+    ``refresh_seconds``: how often each process looks for changes; 0 looks at every cross-origin
+    request, through the request's connection. ``full_reload_seconds``: how often each process
+    reads all rows without a noticed change, to find changes made by raw SQL.
     ``first_wait_seconds``: how long the first requests of a process may wait for the first rows.
-    ``database``: the alias of the database that has the rows; None for what the router says.
+    ``record_refusals``: whether refused origins are recorded. ``database``: the alias of the
+    database with the rows; None asks the database router.
     """
 
     refresh_seconds: float = 5
@@ -48,7 +49,7 @@ def compile_settings(config: object) -> AllowlistSettings:
     for key, value in config.items():
         if key not in known:
             error = PolicyError(
-                key, "is no key of it", did_you_mean(key, known), id="E021", key=SETTING
+                key, "is an unknown key", did_you_mean(key, known), id="E021", key=SETTING
             )
             errors.append(error)
         elif problem := _problem_with(known[key], value):
@@ -62,7 +63,7 @@ def compile_settings(config: object) -> AllowlistSettings:
 
 
 def _problem_with(name: str, value: object) -> tuple[str, str] | None:
-    """Why a field cannot have the value, and what to write instead."""
+    """Return why a field cannot have the value and what to write instead, or None."""
     if name == "database":
         if value is None or (isinstance(value, str) and value in settings.DATABASES):
             return None
@@ -78,7 +79,7 @@ def _problem_with(name: str, value: object) -> tuple[str, str] | None:
 
 @functools.cache
 def allowlist_settings() -> AllowlistSettings:
-    """The settings in force. Raises ``PolicyErrors`` (an ``ImproperlyConfigured``)."""
+    """Return the settings in force. Raises ``PolicyErrors`` (an ``ImproperlyConfigured``)."""
     return compile_settings(getattr(settings, SETTING, {}))
 
 

@@ -1,4 +1,4 @@
-"""What a row changes beside settings and other rows: whether these allow its origin already."""
+"""Find out whether settings or other rows already allow the origin of a row."""
 
 from __future__ import annotations
 
@@ -32,28 +32,28 @@ from .rows import parse_row
 from .states import MOST_ROWS, State, in_force, known_policies, misfit, status_of
 from .view_credentials import named, views_that_add_credentials
 
-# A remark names so many rows.
+# The most rows that a remark names.
 MOST_NAMED = 5
-# At most this many names of wildcards are looked up. For more, one query reads all wildcards.
+# The most wildcards to look up by name. For more, one query reads all wildcards.
 MOST_LOOKED_UP = 10_000
 
-# They stand for "any label" and "any port": nobody allows just these.
+# Samples of "any label" and "any port". They are odd, so that no real entry lists them.
 SAMPLE_LABEL = "any-name-at-all"
 SAMPLE_PORT = "54321"
 
 
 def remarks(row: AllowedOrigin) -> Iterator[str]:
-    """What somebody who has just saved ``row`` may not have expected."""
+    """Yield texts about effects of ``row`` that the user who saved it may not expect."""
     status = status_of(row)
     policy = known_policies().get(row.policy)
     if policy is None:
         return
     if status.state == State.EXPIRED:
-        yield _("The row has no effect: it has expired already.")
+        yield _("The row has no effect: it has expired.")
     if not is_used(policy):
         yield _(
-            "Nothing uses the policy “%(policy)s”: it names no PATHS, and no decorator in the "
-            "URLconf asks for it. Until one does, the row has no effect."
+            "The row has no effect yet: the policy “%(policy)s” has no PATHS, and no decorator in "
+            "the URLconf uses it."
         ) % {"policy": policy.alias}
     if not status.state.is_live:
         return
@@ -63,25 +63,25 @@ def remarks(row: AllowedOrigin) -> Iterator[str]:
         return
     if not policy.allow_credentials and (views := views_that_add_credentials(row)):
         yield _(
-            "The policy “%(policy)s” has no credentials, but a decorator allows the origin to use "
-            "them on %(views)s. To block that, untick “allow credentials”."
+            "The policy “%(policy)s” does not allow credentials, but decorators allow them to this "
+            "origin on %(views)s. To block that, untick “allow credentials”."
         ) % {"policy": policy.alias, "views": named(views)}
     if reason := Wildcards([row], policy).reason_against(row):
         yield _("The row changes nothing: %(reason)s") % {"reason": reason}
-    redundant = list(itertools.islice(_redundant_beside(row, entry, policy), MOST_NAMED + 1))
+    redundant = list(itertools.islice(_redundant_because_of(row, entry, policy), MOST_NAMED + 1))
     if redundant:
         names = ", ".join(map(str, redundant[:MOST_NAMED]))
         if len(redundant) > MOST_NAMED:
             names = _("%(origins)s and more") % {"origins": names}
         yield ngettext(
-            "The row covers another one, which changes nothing now: %(origins)s.",
-            "The row covers others, which change nothing now: %(origins)s.",
+            "The row makes another row redundant: %(origins)s.",
+            "The row makes other rows redundant: %(origins)s.",
             len(redundant),
         ) % {"origins": names}
 
 
 def is_used(policy: Policy) -> bool:
-    """Whether any path or decorator leads to the rows of ``policy``."""
+    """Return whether a path or a decorator uses the rows of ``policy``."""
     if policy.paths or (policy.paths is None and policy.alias == DEFAULT_ALIAS):
         return True
     return any(
@@ -92,20 +92,20 @@ def is_used(policy: Policy) -> bool:
 
 
 def allowed_by_settings(policy: Policy, entry: OriginPattern | str) -> str:
-    """Where settings allow all that ``entry`` does, told in a sentence; empty if they do not."""
+    """Return a sentence that says where settings allow all of ``entry``; empty if they do not."""
     if policy.any_origin:
-        return _("the policy “%(policy)s” allows any origin.") % {"policy": policy.alias}
+        return _("the policy “%(policy)s” already allows any origin.") % {"policy": policy.alias}
     found = [policy.matcher.match(sample) for sample in samples(entry)]
     if None in found:
         return ""
     index = list(map(str, policy.origins)).index(str(found[0]))
-    return _("%(place)s allows it already.") % {
+    return _("%(place)s already allows it.") % {
         "place": Place(policy.alias).locate("ALLOW_ORIGINS", index)
     }
 
 
 def entries_that_allow(origin: str) -> list[str]:
-    """All that rows can say to allow ``origin``, the most specific first."""
+    """Return all exact and wildcard entries that allow ``origin``, most specific first."""
     try:
         exact = parse_origin(origin)
     except PolicyError:
@@ -118,14 +118,14 @@ def entries_that_allow(origin: str) -> list[str]:
         for host, subdomains in hosts
         for port in (exact.port, ANY_PORT)
     ]
-    # The matcher has the last word.
+    # The matcher drops candidates that do not match, and sorts the others.
     return list(map(str, OriginMatcher(candidates).matches(origin)))
 
 
 def rows_about(policy: Policy, origin: str) -> list[RowMatch]:
-    """Rows that cover ``origin``, live ones first and the most specific before the others.
+    """Return rows that cover ``origin``: live rows first, then the most specific first.
 
-    After them those that name its host or its neighbourhood, for one of these may have been meant.
+    Rows on the same site follow, because the user may have meant one of them.
     """
     covering = [origin] if origin == NULL else entries_that_allow(origin)
     order = {entry: position for position, entry in enumerate(covering)}
@@ -149,17 +149,17 @@ def rows_about(policy: Policy, origin: str) -> list[RowMatch]:
 
 
 class Wildcards:
-    """The rows of one policy that are in force and may cover others."""
+    """The wildcard rows of one policy that are in force and may cover other rows."""
 
     def __init__(self, rows: Sequence[AllowedOrigin], policy: Policy) -> None:
-        """Those over any of ``rows``, which may be new: in the database, and among themselves."""
+        """Collect wildcards that cover any of ``rows``: from the database and from ``rows``."""
         self._policy = policy
         own = (row for row in rows if "*" in row.origin)
         self._rows = {row.origin: row for row in (*_usable_wildcards_over(rows, policy), *own)}
         self._matcher = OriginMatcher(map(parse_row, self._rows))
 
     def reason_against(self, row: AllowedOrigin) -> str:
-        """Why ``row`` changes nothing, told in a sentence; empty if it does."""
+        """Return why ``row`` changes nothing, as a sentence; empty if it changes something."""
         first, *others = (
             dict.fromkeys(map(str, self._matcher.matches(sample)))
             for sample in samples(parse_row(row.origin))
@@ -167,10 +167,10 @@ class Wildcards:
         for origin in first:
             if origin == row.origin or not all(origin in matches for matches in others):
                 continue
-            # Without the row, the next one would decide.
+            # Without ``row``, the next most specific row would decide.
             wider = self._rows[origin]
             if _is_redundant(row, wider, self._policy):
-                return _("the row “%(row)s” allows it already.") % {"row": wider}
+                return _("the row “%(row)s” already allows it.") % {"row": wider}
             return ""
         return ""
 
@@ -178,7 +178,7 @@ class Wildcards:
 def _usable_wildcards_over(
     rows: Iterable[AllowedOrigin], policy: Policy
 ) -> Iterator[AllowedOrigin]:
-    """At least those wildcards of ``policy`` in the database that cover any of ``rows``."""
+    """Yield wildcards of ``policy`` from the database: all that cover ``rows``, maybe more."""
     old = AllowedOrigin.objects.filter(policy=policy.alias)
     names: set[str] = set()
     count = 0
@@ -190,15 +190,15 @@ def _usable_wildcards_over(
             yield from _usable(old.filter(origin__contains="*"), policy)
             return
     remaining = iter(names)
-    # As many values as any database takes.
+    # Every database accepts this many values in one query.
     while batch := list(itertools.islice(remaining, 500)):
         yield from _usable(old.filter(origin__in=batch), policy)
 
 
-def _redundant_beside(
+def _redundant_because_of(
     row: AllowedOrigin, entry: OriginPattern | str, policy: Policy
 ) -> Iterator[AllowedOrigin]:
-    """Rows that change nothing because ``row`` is there."""
+    """Yield the rows that change nothing because ``row`` exists."""
     if isinstance(entry, str) or entry.is_exact:
         return
     matcher = OriginMatcher([entry])
@@ -218,7 +218,7 @@ def _usable(rows: AllowedOriginQuerySet, policy: Policy) -> Iterator[AllowedOrig
 
 
 def _is_redundant(row: AllowedOrigin, wider: AllowedOrigin, policy: Policy) -> bool:
-    """Whether ``wider``, which covers ``row``, grants as much for at least as long."""
+    """Return whether ``wider``, which covers ``row``, grants as much for at least as long."""
     is_alike = not policy.allow_credentials or row.allow_credentials == wider.allow_credentials
     outlives = wider.expires_at is None or (
         row.expires_at is not None and row.expires_at <= wider.expires_at
@@ -227,7 +227,7 @@ def _is_redundant(row: AllowedOrigin, wider: AllowedOrigin, policy: Policy) -> b
 
 
 def samples(entry: OriginPattern | str) -> list[str]:
-    """Origins that stand for all that ``entry`` allows: who allows these, allows the others."""
+    """Return sample origins of ``entry``: a matcher that allows these allows all of ``entry``."""
     if isinstance(entry, str):
         return [entry]
     host = f"{SAMPLE_LABEL}.{entry.host}" if entry.subdomains else entry.host

@@ -1,4 +1,4 @@
-"""The one database that the allowlist is read from, for all tenants."""
+"""Choose the one database that the allowlist is read from, for all tenants."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from .conf import SETTING, allowlist_settings
 
 logger = logging.getLogger("django_cors_policy")
 
-# A router that has not answered by then hangs.
+# A router that takes longer counts as hanging.
 ROUTER_SECONDS = 5
-# Where it did not answer, it is asked again after so long.
+# How long to wait before a router that failed is asked again.
 ROUTER_RETRY_SECONDS = 60
 
 _decided: str | None = None
-# Why it is not decided, and until when that is not asked again (``time.monotonic``).
+# Why the router failed, and when to ask it again (``time.monotonic``).
 _undecided: UndecidedDatabaseError | None = None
 _undecided_until = 0.0
-# Other databases that were written to, each logged once.
+# Other databases that rows were written to: the log names each one once.
 _logged: set[str] = set()
 
 
 class UndecidedDatabaseError(Exception):
-    """The router names no database for the rows outside a request."""
+    """The router does not name a database for the rows outside a request."""
 
 
 def allowlist_database() -> str:
-    """The alias of the database that rows are read from.
+    """Return the alias of the database that rows are read from.
 
-    It is ``CORS_ALLOWLIST["DATABASE"]``, or what the router says for writing. (A replica may lag
-    behind.) The router is asked once for the whole process, where no request has chosen a tenant:
-    in a thread and a context of its own. Raises ``UndecidedDatabaseError``.
+    It is ``CORS_ALLOWLIST["DATABASE"]``, or the router's choice for writing, because a replica may
+    lag behind. The router is asked once per process, in a new thread and an empty context, so that
+    the answer does not depend on the tenant of a request. Raises ``UndecidedDatabaseError``.
     """
     global _decided, _undecided, _undecided_until
     chosen = allowlist_settings().database
@@ -52,17 +52,17 @@ def allowlist_database() -> str:
         try:
             _decided = _ask_router_apart()
         except UndecidedDatabaseError as error:
-            # A router that hangs is not waited for by each request.
+            # Do not let each request wait for a router that hangs.
             _undecided, _undecided_until = error, time.monotonic() + ROUTER_RETRY_SECONDS
             raise
     return _decided
 
 
 def writing_database(model: type[models.Model], instance: models.Model | None = None) -> str:
-    """The alias of the database that rows are written to where ``using`` does not name one.
+    """Return the alias of the database that rows are written to by default.
 
-    An ``instance`` that was read from a database goes back to that one, unless the router says
-    otherwise: in another one, its primary key is that of another row.
+    An ``instance`` goes back to the database that it was read from, unless the router says
+    otherwise. In another database, its primary key may belong to another row.
     """
     chosen = allowlist_settings().database
     if chosen is None:
@@ -72,7 +72,7 @@ def writing_database(model: type[models.Model], instance: models.Model | None = 
 
 
 def note_write(using: str) -> bool:
-    """Whether a write to ``using`` changes the allowlist; the log says so if it does not."""
+    """Return whether a write to ``using`` changes the allowlist. Log an error if not."""
     try:
         database = allowlist_database()
     except UndecidedDatabaseError as undecided:
@@ -81,9 +81,9 @@ def note_write(using: str) -> bool:
     if using != database:
         _log_once(
             using,
-            f"the rows that count, for all tenants, are in {database!r}. Write them there, for "
-            f"example with using({database!r}), or name another one in CORS_ALLOWLIST['DATABASE']. "
-            "For origins of one tenant, write an ALLOW_ORIGIN_FUNC.",
+            f"the rows of all tenants are read from {database!r}. Write rows there, for example "
+            f"with using({database!r}), or set CORS_ALLOWLIST['DATABASE'] to another alias. To "
+            "allow an origin for one tenant only, write an ALLOW_ORIGIN_FUNC.",
         )
     return using == database
 
@@ -92,7 +92,7 @@ def _log_once(using: str, reason: str) -> None:
     if using not in _logged:
         _logged.add(using)
         logger.error(
-            "CORS allowlist: rows were written to the database %r and have no effect: %s",
+            "CORS allowlist: rows written to the database %r have no effect: %s",
             using,
             reason,
         )
@@ -105,21 +105,21 @@ def _ask_router_apart() -> str:
         try:
             model = apps.get_model("cors_policy_allowlist", "AllowedOrigin")
             answer.set_result(router.db_for_write(model))
-        except Exception as error:  # noqa: BLE001 -- whatever a project's router raises
+        except Exception as error:  # noqa: BLE001 -- a project's router can raise any type
             answer.set_exception(error)
         with contextlib.suppress(Exception):
-            connections.close_all()  # it may have looked into a database
+            connections.close_all()  # the router may have opened one
 
     try:
-        # This imports the routers. Not in the thread: another import may be under way here.
+        # This imports the routers. The new thread must not: this thread may hold an import lock.
         if not router.routers:
             return DEFAULT_DB_ALIAS
         make_thread(ask, "django_cors_policy.router").start()
         return answer.result(ROUTER_SECONDS)
     except Exception as error:
         raise UndecidedDatabaseError(
-            f"the database router does not tell their database outside a request ({error!r}). "
-            "Set CORS_ALLOWLIST['DATABASE'] to the alias of the database that the rows are in."
+            "the database router does not name a database for the rows outside a request "
+            f"({error!r}). Set CORS_ALLOWLIST['DATABASE'] to the alias of that database."
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Rows that add origins to a policy, the token that tells when they changed; origins refused."""
+"""Models: allowed origins, refused origins, and a token that changes with the allowed ones."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from .conf import allowlist_settings
 from .database import note_write, writing_database
 from .rows import as_people_write, parse_row, row_problems, shown
 
-# Room for the wildcards, which no origin has.
+# A wildcard is longer than an origin.
 MAX_PATTERN_LENGTH = MAX_ORIGIN_LENGTH + len("*.")
 MAX_ALIAS_LENGTH = 100
-# Of a refused origin's last request so much is kept.
+# What is kept of the last request of a refused origin.
 MAX_PATH_LENGTH = 200
 MAX_METHOD_LENGTH = 20
 
 
 class OriginField(models.CharField):  # type: ignore[type-arg]
-    """An origin or wildcard, kept as browsers send it, whichever way it was written."""
+    """An origin or wildcard, normalised to the form that browsers send."""
 
     def to_python(self, value: Any) -> Any:
-        """Normalise. Raises ``ValidationError`` with reason and hint."""
+        """Normalise the value. Raises ``ValidationError`` with reason and hint."""
         value = super().to_python(value)
         if not value:
             return value
@@ -47,7 +47,7 @@ class OriginField(models.CharField):  # type: ignore[type-arg]
             raise ValidationError(f"{error.message} {error.hint}", code="origin") from error
 
     def get_prep_value(self, value: Any) -> Any:
-        """Normalise what can be; the rest is kept, and shown as unreadable."""
+        """Normalise the value, or keep it if it is invalid: the admin shows it as unreadable."""
         # Not CharField's, which calls to_python and would raise.
         value = super(models.CharField, self).get_prep_value(value)
         try:
@@ -57,10 +57,10 @@ class OriginField(models.CharField):  # type: ignore[type-arg]
 
 
 class AllowedOriginQuerySet(models.QuerySet["AllowedOrigin"]):
-    """Bulk operations that other processes hear of, as they hear of ``save()``."""
+    """Bulk operations that other processes notice, as they notice ``save()``."""
 
     def update(self, **kwargs: Any) -> int:
-        """As Django's; ``updated_at`` moves. ``bulk_update`` comes here too."""
+        """Update rows and token in one transaction. ``bulk_update()`` calls this too."""
         kwargs.setdefault("updated_at", timezone.now())
         with self._one_change():
             return super().update(**kwargs)
@@ -68,7 +68,7 @@ class AllowedOriginQuerySet(models.QuerySet["AllowedOrigin"]):
     update.alters_data = True  # type: ignore[attr-defined]
 
     def delete(self) -> tuple[int, dict[str, int]]:
-        """As Django's."""
+        """Delete the rows and change the token in one transaction."""
         with self._one_change():
             return super().delete()
 
@@ -78,7 +78,7 @@ class AllowedOriginQuerySet(models.QuerySet["AllowedOrigin"]):
     def bulk_create(
         self, objs: Iterable[AllowedOrigin], *args: Any, **kwargs: Any
     ) -> list[AllowedOrigin]:
-        """As Django's."""
+        """Create the rows and change the token in one transaction."""
         with self._one_change():
             return super().bulk_create(objs, *args, **kwargs)
 
@@ -88,47 +88,45 @@ class AllowedOriginQuerySet(models.QuerySet["AllowedOrigin"]):
 
 
 class AllowlistManager(models.Manager[Any]):
-    """Rows of the allowlist's database, where ``CORS_ALLOWLIST["DATABASE"]`` names it."""
+    """Use the database that ``CORS_ALLOWLIST["DATABASE"]`` names, if it names one."""
 
     def get_queryset(self) -> models.QuerySet[Any]:
-        """As Django's. Another database can still be chosen, by ``using()``."""
+        """Return a queryset for that database. ``using()`` can still choose another one."""
         database = self._db or allowlist_settings().database
         queryset = super().get_queryset()
         return queryset.using(database) if database is not None else queryset
 
 
 class AllowedOrigin(models.Model):
-    """One origin, or a wildcard over several, that a policy allows besides its settings."""
+    """An origin or wildcard that a policy allows in addition to its settings."""
 
     policy = models.CharField(
         _("policy"),
         max_length=MAX_ALIAS_LENGTH,
         default=DEFAULT_ALIAS,
-        help_text=_("The policy in CORS_POLICIES that the origin is added to."),
+        help_text=_("The policy in CORS_POLICIES to add this origin to."),
     )
     origin = OriginField(
         _("origin"),
         max_length=MAX_PATTERN_LENGTH,
         help_text=_(
-            "Where the page comes from that calls this server: https://app.example.com, or "
-            "https://*.example.com for all names below example.com, or http://localhost:* for "
-            "any port. No path, no trailing slash."
+            "The origin of the website that calls this server, such as https://app.example.com. "
+            "Use https://*.example.com for all subdomains, but not example.com itself, and "
+            "http://localhost:* for any port. Do not add a path or a trailing slash."
         ),
     )
     allow_credentials = models.BooleanField(
         _("allow credentials"),
         default=True,
-        help_text=_(
-            "Whether pages from there may send cookies and logins, where the policy allows that. "
-            "It can only take away: a policy without credentials stays without."
-        ),
+        help_text=_("Untick to block cookies for this origin. Ticking never exceeds the policy."),
     )
     is_enabled = models.BooleanField(
         _("enabled"),
         default=True,
         help_text=_(
-            "Untick to keep the row without any effect. Within seconds its pages can read nothing. "
-            "For MAX_AGE of the policy they may go on sending requests."
+            "Untick to turn the row off without deleting it. After a few seconds, pages from this "
+            "origin can no longer read responses. Browsers that have cached a preflight can still "
+            "send requests until the policy's MAX_AGE is over."
         ),
     )
     expires_at = models.DateTimeField(
@@ -136,15 +134,16 @@ class AllowedOrigin(models.Model):
         null=True,
         blank=True,
         help_text=_(
-            "From then on the row has no effect, and its pages can read nothing. Requests that "
-            "need no preflight are still sent. Empty: never."
+            "From this time on, the row has no effect and pages from this origin can no longer "
+            "read responses. They can still send requests that need no preflight. Leave empty for "
+            "no expiry."
         ),
     )
     note = models.CharField(
         _("note"),
         max_length=200,
         blank=True,
-        help_text=_("Whose origin it is, and who asked for it."),
+        help_text=_("Who owns this origin, and who asked for it."),
     )
     created_at = models.DateTimeField(_("created at"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated at"), auto_now=True)
@@ -152,9 +151,9 @@ class AllowedOrigin(models.Model):
     objects = AllowlistManager.from_queryset(AllowedOriginQuerySet)()
 
     class Meta:
-        """Unique per policy and origin."""
+        """Rows are unique per policy and origin."""
 
-        # Also for refresh_from_db(), which would ask the router.
+        # So that refresh_from_db() uses it too, instead of asking the router.
         base_manager_name = "objects"
         verbose_name = _("allowed origin")
         verbose_name_plural = _("allowed origins")
@@ -163,7 +162,7 @@ class AllowedOrigin(models.Model):
             models.UniqueConstraint(
                 fields=("policy", "origin"),
                 name="cors_policy_allowlist_unique",
-                violation_error_message=_("This policy has a row for this origin already."),
+                violation_error_message=_("This policy already has a row for this origin."),
             ),
         )
 
@@ -171,7 +170,7 @@ class AllowedOrigin(models.Model):
         return as_people_write(self.origin)
 
     def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
-        """As Django's, in one transaction with the token that tells of it."""
+        """Save the row and change the token in one transaction."""
         using = using or writing_database(type(self), instance=self)
         with one_change(using):
             super().save(*args, using=using, **kwargs)
@@ -181,7 +180,7 @@ class AllowedOrigin(models.Model):
     def delete(
         self, using: str | None = None, keep_parents: bool = False
     ) -> tuple[int, dict[str, int]]:
-        """As Django's, in one transaction with the token that tells of it."""
+        """Delete the row and change the token in one transaction."""
         using = using or writing_database(type(self), instance=self)
         with one_change(using):
             return super().delete(using, keep_parents)
@@ -189,11 +188,11 @@ class AllowedOrigin(models.Model):
     delete.alters_data = True  # type: ignore[attr-defined]
 
     def refresh_from_db(self, using: str | None = None, *args: Any, **kwargs: Any) -> None:
-        """As Django's: from the database that the row was read from."""
+        """Reload from the database that the row was read from."""
         super().refresh_from_db(using or self._state.db, *args, **kwargs)
 
     def validate_constraints(self, exclude: Any = None) -> None:
-        """As Django's, in the database that the row is written to."""
+        """Validate in the database that the row is written to."""
         using = writing_database(type(self), instance=self)
         errors: dict[str, Any] = {}
         for model, constraints in self.get_constraints():
@@ -206,7 +205,7 @@ class AllowedOrigin(models.Model):
             raise ValidationError(errors)
 
     def clean(self) -> None:
-        """Refuse what settings would refuse, with the same hints."""
+        """Refuse rows that settings would refuse, with the same hints."""
         super().clean()
         try:
             policies = policy_book().policies
@@ -217,14 +216,14 @@ class AllowedOrigin(models.Model):
         policy = policies.get(self.policy)
         if policy is None:
             hint = did_you_mean(self.policy, policies)
-            message = _("%(policy)r is no policy in CORS_POLICIES. %(hint)s")
+            message = _("%(policy)r is not a policy in CORS_POLICIES. %(hint)s")
             raise ValidationError(
                 {"policy": message % {"policy": self.policy, "hint": hint}}, code="unknown"
             )
         try:
             entry = parse_row(self.origin or "")
         except PolicyError:
-            return  # the field has said so
+            return  # the field reports it
         problems = row_problems(entry, policy, self.allow_credentials)
         if problems:
             raise ValidationError(
@@ -233,30 +232,30 @@ class AllowedOrigin(models.Model):
 
     @property
     def is_expired(self) -> bool:
-        """Whether ``expires_at`` has passed."""
+        """Return whether ``expires_at`` has passed."""
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
     def extend(self, by: datetime.timedelta) -> None:
-        """Move ``expires_at``, from now on if it has passed; a row without it stays so."""
+        """Move ``expires_at`` if there is one. If it has passed, count from now."""
         if self.expires_at is not None:
             start = max(self.expires_at, timezone.now())
-            # Near the year 9999 there is no more to add.
+            # datetime ends with the year 9999.
             with contextlib.suppress(OverflowError):
                 self.expires_at = start + by
 
 
 class RefusedOrigin(models.Model):
-    """An origin that a policy refused lately. Written by ``recorder.Recorder`` alone."""
+    """An origin that a policy refused lately. Only ``recorder.Recorder`` writes these rows."""
 
     policy = models.CharField(_("policy"), max_length=MAX_ALIAS_LENGTH)
-    # As the request sent it. Recorded only if a browser can have sent it.
+    # As the request sent it. The recorder ignores origins that browsers cannot send.
     origin = models.CharField(_("origin"), max_length=MAX_ORIGIN_LENGTH)
     is_rehearsal = models.BooleanField(
         _("rehearsal"),
         default=False,
-        help_text=_("The policy in force allowed it; what its REPORT_ONLY holds would not."),
+        help_text=_("The policy allowed this origin, but its REPORT_ONLY would refuse it."),
     )
-    # Percent-encoded, so that every database takes whatever a stranger asks for.
+    # Percent-encoded, so that every database accepts it. Clients can send any path.
     path = models.CharField(_("last path"), max_length=MAX_PATH_LENGTH)
     method = models.CharField(_("last method"), max_length=MAX_METHOD_LENGTH)
     count = models.PositiveBigIntegerField(_("times"))
@@ -266,7 +265,7 @@ class RefusedOrigin(models.Model):
     objects: models.Manager[RefusedOrigin] = AllowlistManager()
 
     class Meta:
-        """Nobody's to add or change; to look at, and to clear."""
+        """Users can view and delete these rows, but not add or change them."""
 
         verbose_name = _("refused origin")
         verbose_name_plural = _("refused origins")
@@ -284,10 +283,9 @@ class RefusedOrigin(models.Model):
 
 
 class Freshness(models.Model):
-    """One row whose token is another after each change of the allowlist.
+    """One row with a token that each change of the allowlist replaces.
 
-    Processes compare it for equality, not for order: after a rollback or a restored backup it is
-    different as well.
+    Processes compare tokens for equality, not for order, so they notice a restored backup too.
     """
 
     token = models.CharField(max_length=32)
@@ -295,7 +293,7 @@ class Freshness(models.Model):
     objects: models.Manager[Freshness] = models.Manager()
 
     class Meta:
-        """Nobody's to edit."""
+        """Users cannot view or edit this row."""
 
         default_permissions = ()
 
@@ -308,10 +306,9 @@ FRESHNESS_ID = 1
 
 @contextlib.contextmanager
 def one_change(using: str) -> Iterator[None]:
-    """A transaction with another token at its end, and this process up to date after it.
+    """Open a transaction that changes the token. After the commit, this process is up to date.
 
-    The token comes first: whoever writes waits for it before any row, so no two wait for each
-    other.
+    Every writer locks the token before any other row, so that two writers do not deadlock.
     """
     with transaction.atomic(using=using, savepoint=False):
         touch(using)
@@ -319,10 +316,10 @@ def one_change(using: str) -> Iterator[None]:
 
 
 def touch(using: str) -> None:
-    """Change the token as part of the transaction, and have this process catch up after it.
+    """Change the token in the current transaction. After the commit, this process catches up.
 
-    On each write, not once in a transaction: who reads on the same connection in between (a test
-    does) has taken the token for what it saw.
+    Every write needs a new token, even in one transaction: a reader on the same connection, as in
+    tests, may have read the rows and the token between two writes.
     """
     write_token(using)
     if note_write(using):
@@ -330,16 +327,16 @@ def touch(using: str) -> None:
 
 
 def read_token(using: str) -> str:
-    """The token of the committed state; ``""`` if nothing was ever written."""
+    """Return the current token; ``""`` before the first write."""
     tokens = Freshness.objects.using(using).filter(pk=FRESHNESS_ID).values_list("token", flat=True)
     return tokens.first() or ""
 
 
 def write_token(using: str) -> None:
-    """Write another token."""
+    """Write a new token."""
     token = uuid.uuid4().hex
     row = Freshness.objects.using(using).filter(pk=FRESHNESS_ID)
-    # Not update_or_create, which on MariaDB locks the gap where the row is not: a deadlock for two.
+    # Not update_or_create(): on MariaDB it locks the gap of the missing row, so two deadlock.
     if not row.update(token=token):
         Freshness.objects.using(using).bulk_create(
             [Freshness(pk=FRESHNESS_ID, token=token)], ignore_conflicts=True
@@ -349,13 +346,13 @@ def write_token(using: str) -> None:
 
 @receiver(post_save, sender=AllowedOrigin)
 def _touch_after_loading_rows(*, using: str, raw: bool, **kwargs: Any) -> None:
-    # loaddata does not call save().
+    # loaddata bypasses save().
     if raw:
         touch(using)
 
 
 @receiver(post_save, sender=Freshness)
 def _touch_after_loading_the_token(*, using: str, raw: bool, **kwargs: Any) -> None:
-    # A fixture may bring an old token beside rows that were never together with it.
+    # A fixture may contain an old token that does not belong to the rows.
     if raw:
         write_token(using)

@@ -1,8 +1,7 @@
-"""What was refused: counted in memory at once, written to the database every few seconds.
+"""Count refused origins in memory, and write the counts to the database every few seconds.
 
-Requests only count, in a dictionary with room for so many origins. A thread writes the numbers, on
-a connection that it closes again. A stranger may send any number of origins: the dictionary, the
-table and what is written at a time stay as small as they are.
+Requests only count. A thread writes, and closes its connection after each write. Clients can send
+any number of different origins, so memory, table and each write are limited in size.
 """
 
 from __future__ import annotations
@@ -37,26 +36,26 @@ from .models import MAX_ALIAS_LENGTH, MAX_METHOD_LENGTH, MAX_PATH_LENGTH, Refuse
 
 logger = logging.getLogger("django_cors_policy")
 
-# The table has no more rows: the least recently seen give way.
+# The most rows in the table. The least recently seen are deleted first.
 MAX_ROWS = 1000
-# No more origins wait in memory to be written: the least recently seen give way.
+# The most origins in memory. The least recently seen are dropped first.
 MAX_WAITING = 1000
-# So many are written at a time, those with the most refusals first; the others wait.
+# The most origins in one write. Those with the most refusals come first.
 MOST_WRITTEN = 100
 FLUSH_SECONDS = 5
-# After a failure each wait is twice as long as the one before, up to this.
+# After each failure the wait doubles, up to this.
 LONGEST_RETRY_SECONDS = 60
 
-# What no percent-encoding makes safer to look at.
+# Characters of a path that are safe to show unencoded.
 _READABLE = "/:@!$&'()*+,;=~"
 
-# Policy, origin, and whether it was a rehearsal.
+# Policy, origin, is_rehearsal.
 TallyKey = tuple[str, str, bool]
 _RefusedRows = models.QuerySet[RefusedOrigin]
 
 
 class Tally(NamedTuple):
-    """What was counted of one origin and is not written yet; times in seconds since the epoch."""
+    """The unwritten refusals of one origin. Times are in seconds since the epoch."""
 
     times: int
     first_seen: float
@@ -68,8 +67,8 @@ class Tally(NamedTuple):
 class Recorder:
     """The recorder that ``hooks`` holds: one for each process.
 
-    Its thread starts with the first refusal, never before: a server may fork until then. Whoever
-    forks later counts from nothing, for the parent writes what was counted before.
+    Its thread starts with the first refusal, so a server can fork before that. After a later fork,
+    the child starts with empty counts: the parent writes the others.
     """
 
     def __init__(self) -> None:
@@ -77,7 +76,7 @@ class Recorder:
         os.register_at_fork(after_in_child=self._start_over)
 
     def _start_over(self) -> None:
-        # Held for a moment, never while the database is asked.
+        # Never held during a query.
         self._lock = threading.Lock()
         self._waiting: OrderedDict[TallyKey, Tally] = OrderedDict()
         self._left_out = 0
@@ -89,11 +88,11 @@ class Recorder:
 
     def reset(self) -> None:
         """Forget everything, as if the process had just begun. For tests."""
-        self._wake.set()  # a thread that sleeps sees that it is not wanted any more
+        self._wake.set()  # a sleeping thread wakes up and ends
         self._start_over()
 
     def record(self, refusal: Refusal) -> None:
-        """Count a refusal; none whose origin no browser sends. Never waits, never raises."""
+        """Count a refusal if a browser can have sent it. Never waits, never raises."""
         origin, policy, path, method, is_rehearsal = refusal
         key = policy[:MAX_ALIAS_LENGTH], origin, is_rehearsal
         path, method = path[:MAX_PATH_LENGTH], method[:MAX_METHOD_LENGTH]
@@ -120,7 +119,7 @@ class Recorder:
             self._thread = make_thread(self._run, "django_cors_policy.allowlist.refused")
             try:
                 self._thread.start()
-            except RuntimeError:  # no more threads, for now
+            except RuntimeError:  # the system is out of threads
                 self._thread = None
                 self._start_after = time.time() + FLUSH_SECONDS
 
@@ -130,34 +129,34 @@ class Recorder:
         try:
             while self._thread is me:
                 has_worked = self.flush()
-                # What was written counts, even if this fails.
+                # The write has succeeded even if closing fails.
                 with self._trouble.warn_instead("The recorder of refused origins could not close"):
-                    connections.close_all()  # none stays open while nothing happens
+                    connections.close_all()  # no idle connection stays open
                 pause = FLUSH_SECONDS if has_worked else min(2 * pause, LONGEST_RETRY_SECONDS)
                 wake.wait(pause)
         finally:
-            # However this thread ends, the next refusal starts another.
+            # If an error ends this thread, the next refusal starts a new one.
             with self._lock:
                 if self._thread is me:
                     self._thread = None
 
     def flush(self) -> bool:
-        """Write what was counted, or the most of it. Returns whether that worked."""
+        """Write the counts of up to ``MOST_WRITTEN`` origins. Returns whether that worked."""
         with self._lock:
             waiting = list(self._waiting.items())
             left_out, self._left_out = self._left_out, 0
-        self._tell_of_left_out(left_out)
+        self._log_left_out(left_out)
         batch = dict(heapq.nlargest(MOST_WRITTEN, waiting, key=lambda item: item[1].times))
         if not batch:
             return True
         try:
             write_tallies(batch)
-        except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
+        except Exception as error:  # noqa: BLE001 -- database drivers raise many types
             self._trouble.note_failure(
-                error, "Refused origins cannot be written, so they wait in memory"
+                error, "Refused origins cannot be written to the database and stay in memory"
             )
             return False
-        self._trouble.note_success("Refused origins can be written again.")
+        self._trouble.note_success("Refused origins can be written to the database again.")
         with self._lock:
             for key, written in batch.items():
                 self._subtract(key, written)
@@ -165,7 +164,7 @@ class Recorder:
 
     def _subtract(self, key: TallyKey, written: Tally) -> None:
         tally = self._waiting.get(key)
-        # It may have given way since, and have come back.
+        # During the write, the origin may have been dropped, and then counted from 1 again.
         if tally is None or tally.first_seen != written.first_seen:
             return
         if tally.times == written.times:
@@ -173,25 +172,25 @@ class Recorder:
         else:
             self._waiting[key] = tally._replace(times=tally.times - written.times)
 
-    def _tell_of_left_out(self, count: int) -> None:
+    def _log_left_out(self, count: int) -> None:
         if count and not self._is_leaving_out:
             logger.warning(
-                "More origins are refused than the report of refused origins takes: it leaves out "
-                "those seen least recently, %d refusals so far.",
+                "Too many different origins are refused. The list of refused origins leaves out "
+                "those seen least recently: %d refusals so far.",
                 count,
             )
         self._is_leaving_out = count > 0
 
 
 def write_tallies(batch: Mapping[TallyKey, Tally]) -> None:
-    """Add what was counted to the rows, making those that are missing.
+    """Add the counts to the rows, and create missing rows.
 
-    Other processes write as well, to the same rows. What one of them adds in between is not lost.
+    Other processes can write to the same rows at the same time. No count is lost.
     """
-    # The one that is written to: a replica may lag behind.
+    # Read from the database that is written to, because a replica may lag behind.
     rows = RefusedOrigin.objects.using(writing_database(RefusedOrigin)).order_by()
     keys = _read_keys(rows)
-    # In an order that is everybody's: two that insert the same do not wait for each other.
+    # All processes insert in the same order, so that two do not deadlock.
     new = sorted(batch.keys() - keys.keys())
     surplus = len(keys) + len(new) - MAX_ROWS
     if surplus > 0:
@@ -204,7 +203,7 @@ def write_tallies(batch: Mapping[TallyKey, Tally]) -> None:
 
 
 def _read_keys(rows: _RefusedRows) -> dict[TallyKey, int]:
-    """The primary key of each row, the least recently seen first."""
+    """Return the primary key of each row, the least recently seen first."""
     values = rows.order_by("last_seen", "pk").values_list("policy", "origin", "is_rehearsal", "pk")
     return {(policy, origin, is_rehearsal): pk for policy, origin, is_rehearsal, pk in values}
 
@@ -215,7 +214,7 @@ def _make_row(key: TallyKey, tally: Tally) -> RefusedOrigin:
         policy=policy,
         origin=origin,
         is_rehearsal=is_rehearsal,
-        count=0,  # counted like all others, once they are there
+        count=0,  # _add() sets it, as for existing rows
         first_seen=_as_moment(tally.first_seen),
         **_last_request(tally),
     )
@@ -252,12 +251,12 @@ def _delete(rows: _RefusedRows, pks: Collection[int]) -> None:
 
 @contextlib.contextmanager
 def _locked(rows: _RefusedRows, pks: Collection[int]) -> Iterator[None]:
-    """A transaction that has these rows to itself.
+    """Open a transaction that locks these rows.
 
-    They are locked in the order of their keys, by everybody: no two wait for each other.
+    All processes lock rows in the order of their keys, so that two do not deadlock.
     """
     with transaction.atomic(using=rows.db):
-        # A write comes first: SQLite lets no reader begin to write while others do.
+        # Start with a write: in SQLite, a transaction that has read cannot wait for a writer.
         rows.filter(pk=min(pks)).update(count=models.F("count"))
         list(rows.filter(pk__in=pks).order_by("pk").select_for_update().values_list("pk"))
         yield
@@ -267,16 +266,16 @@ recorder = Recorder()
 
 
 def is_recording() -> bool:
-    """Whether refusals are counted."""
+    """Return whether refusals are recorded."""
     return hooks.recorder is recorder
 
 
 def follow_settings() -> None:
-    """Be told of refusals if ``CORS_ALLOWLIST["RECORD_REFUSALS"]`` wants it, else not."""
+    """Start or stop recording, as ``CORS_ALLOWLIST["RECORD_REFUSALS"]`` says."""
     try:
         wanted = allowlist_settings().record_refusals
     except PolicyErrors:
-        wanted = False  # the system checks tell
+        wanted = False  # the system checks report it
     if wanted:
         hooks.recorder = recorder
     elif is_recording():
@@ -285,6 +284,6 @@ def follow_settings() -> None:
 
 @receiver(setting_changed)
 def _follow_settings(*, setting: str, **kwargs: Any) -> None:
-    # After ``conf`` has forgotten the old ones: its receiver was connected first.
+    # ``conf`` has cleared its cache: its receiver was connected first.
     if setting == SETTING:
         follow_settings()

@@ -1,8 +1,7 @@
-"""The rows in memory: fresh within seconds, on every process, at no cost to requests.
+"""Keep the rows in memory, fresh within seconds in every process, without queries in requests.
 
-A thread asks the database every few seconds whether the token has changed, on a connection that it
-closes again, and swaps the snapshot as one reference. Requests only read that reference. What each
-promise of freshness rests on is said where it is kept.
+A thread polls the database every few seconds: it reads the token and, if the token has changed,
+replaces the snapshot. It closes its connection after each poll. Requests only read the snapshot.
 """
 
 from __future__ import annotations
@@ -37,27 +36,27 @@ from .snapshot import Snapshot, load_snapshot
 
 logger = logging.getLogger("django_cors_policy")
 
-# A thread that has not begun by then never will: no threads run here.
+# If a thread has not started to poll by then, the server does not run threads.
 THREAD_START_SECONDS = 0.5
-# What a request waits for an answer that is under way, where the last one is too old: the process
-# was frozen, say. A database that answers at all has answered by then.
+# How long a request waits for a running poll if the last poll is too old, for example because the
+# process was frozen. A working database answers within this time.
 GRACE_SECONDS = 0.25
-# A query that takes longer is on a connection that has died without saying so. Twice as long after
-# each thread that was given up, so that a database which is merely slow does not gather them.
+# A poll that takes longer counts as stuck on a dead connection, and a new thread takes over. This
+# time doubles with each replacement, so that threads do not pile up if the database is slow.
 STUCK_SECONDS = 30
-# The thread asks a little before the interval is over, so that what it finds is served in time.
+# The thread polls a little early, so that requests see changes within the interval.
 EARLY = 0.9
-# The first retry after a failure; each further one waits twice as long, up to the interval.
+# The wait before the first retry after a failure. It doubles each time, up to the interval.
 FIRST_RETRY_SECONDS = 0.5
-# So many skipped rows are named in the log, each time that others are skipped.
+# The most skipped rows that one poll names in the log.
 MOST_LOGGED = 10
 
 
 class Allowlist:
     """The source of origins that ``hooks`` holds: one for each process.
 
-    Its thread starts with the first request that needs it, never before: a server may fork until
-    then. Whoever forks later gets a new one.
+    Its thread starts with the first request that needs it, so a server can fork before that. After
+    a later fork, the child starts its own thread.
     """
 
     def __init__(self) -> None:
@@ -70,22 +69,21 @@ class Allowlist:
         os.register_at_fork(after_in_child=self._start_over)
 
     def _start_over(self) -> None:
-        """No thread yet: at first, and after a fork, which takes no threads along.
+        """Reset the state of the thread: at first, and after a fork, which copies no threads.
 
-        A snapshot that a child process inherits is the last good one, but nobody knows how old.
+        A child process keeps the snapshot of its parent, whose age it does not know.
         """
-        # Held by a request that asks in the thread's place.
+        # Held by a request that polls instead of the thread.
         self._stand_in = threading.Lock()
-        # Held for a moment, never while the database is asked. Notified when the thread begins to
-        # ask, and when it has been answered.
+        # Never held during a query. Notified when the thread begins a poll and when it ends one.
         self._progress = threading.Condition()
         self._begun = 0
         self._done = 0
-        # Of the last question that was answered: how many had begun with it.
+        # The value of ``_begun`` for the last poll that ended.
         self._answered = 0
-        # Transactions of this process that change rows, and may end without telling.
+        # Transactions of this process that change rows and may end without ``rows_changed``.
         self._pending: list[Change] = []
-        # Whether one of them has been committed, and no request has asked since.
+        # Whether one of them was committed and no request has polled since.
         self._is_behind = False
         self._busy_since: float | None = None
         self._finished_at = 0.0
@@ -94,28 +92,28 @@ class Allowlist:
         self._thread: threading.Thread | None = None
         self._deadline = 0.0
         self._patience: float = STUCK_SECONDS
-        # Not asyncio's own: whoever waits there would keep everybody from looking up names.
+        # Not asyncio's default executor: requests that wait there would block DNS lookups.
         self._executor = ThreadPoolExecutor(2, "django_cors_policy.allowlist")
 
     def reset(self) -> None:
         """Forget everything, as if the process had just begun. For tests."""
-        self._wake.set()  # a thread that sleeps sees that it is not wanted any more
+        self._wake.set()  # a sleeping thread wakes up and ends
         self._start_over()
         self.snapshot = None
         self._trouble = TroubleLog()
-        self._published = next(self._tickets)  # nothing that is under way counts any more
+        self._published = next(self._tickets)  # drop results of running polls
 
-    # -- What requests ask. Nothing here waits, but for ``prepare``.
+    # -- For requests. Only ``prepare`` waits.
 
     def validate(self) -> None:
         """Raise ``ImproperlyConfigured`` if ``CORS_ALLOWLIST`` is wrong."""
         allowlist_settings()
-        # At start, while no request has chosen a tenant. What a router raises is told later.
+        # Ask the router before a request chooses a tenant. The first poll logs its errors.
         with contextlib.suppress(UndecidedDatabaseError):
             allowlist_database()
 
     def grant_for(self, policy: Policy, origin: str) -> Grant | None:
-        """What the rows grant ``origin`` under ``policy``; None if nothing."""
+        """Return what the rows grant ``origin`` under ``policy``; None if nothing."""
         snapshot = self.snapshot
         rows = snapshot.rows.get(policy.rows_alias) if snapshot is not None else None
         if rows is None or (rows.is_exact and origin not in rows.exact):
@@ -123,7 +121,7 @@ class Allowlist:
         return rows.grant_for(policy, origin)
 
     def is_ready(self) -> bool:
-        """Whether ``grant_for`` can be asked at once; else ``prepare`` first."""
+        """Return whether ``grant_for`` can be called at once. If not, call ``prepare`` first."""
         interval = allowlist_settings().refresh_seconds
         if interval == 0 or self._thread is None:
             return False
@@ -137,25 +135,25 @@ class Allowlist:
             return now >= self._deadline
         if now - self._finished_at < 2 * interval:
             return True
-        # Too old. An answer may be under way, and is waited for, once and briefly.
+        # Too old. If a poll is running, wait for it once and briefly.
         return busy_since is not None and now - busy_since >= GRACE_SECONDS
 
     def prepare(self) -> None:
-        """Do what is needed before ``grant_for``, and wait for it, though never for long.
+        """Make the rows ready for ``grant_for``. Waits, but never for long.
 
-        The first rows of a process are waited for. A thread that is stuck in the database is given
-        up, and another takes over. Only where threads do not run is the database asked from here.
+        The first requests of a process wait for the first rows. A new thread replaces one that is
+        stuck in a query. If threads do not run, this polls the database itself.
         """
         if allowlist_settings().refresh_seconds == 0:
             self._poll()
             return
         self._ensure_thread()
-        if self._settle():
+        if self._take_commits():
             self._ask_anew(GRACE_SECONDS)
             return
         with self._progress:
             if self.is_ready():
-                return  # another request saw to it, or the new thread was quick
+                return  # another request has prepared, or the new thread was quick
             begun, done = self._begun, self._done
             seconds = self._deadline - time.monotonic() if done == 0 else GRACE_SECONDS
             if self._busy_since is None:
@@ -168,68 +166,68 @@ class Allowlist:
         self._poll_instead()
 
     async def aprepare(self) -> None:
-        """``prepare``, off the event loop."""
+        """Call ``prepare`` without blocking the event loop."""
         if allowlist_settings().refresh_seconds == 0:
-            await sync_to_async(self.prepare)()  # on the connection that the request has
+            await sync_to_async(self.prepare)()  # on the request's connection
         else:
             await sync_to_async(self.prepare, thread_sensitive=False, executor=self._executor)()
 
     def rows(self, policy: Policy, origin: str) -> list[RowMatch]:
-        """The rows that cover ``origin``, the one that decides first, and those that come near.
+        """Return the rows that cover ``origin``, the deciding row first, then similar rows.
 
-        Raises ``UnreadableRows`` while the database cannot be asked.
+        Raises ``UnreadableRows`` if the query fails.
         """
         try:
             return rows_about(policy, origin)
         except (Error, UndecidedDatabaseError) as error:
             raise UnreadableRows from error
 
-    # -- How it stays fresh.
+    # -- Keeping the rows fresh.
 
     def expect(self, change: Change) -> None:
-        """A transaction changes rows: look at its end with each request until it is there."""
+        """Let each request check whether the transaction of ``change`` has ended."""
         if self._is_followed():
             with self._progress:
-                self._let_go()
+                self._drop_ended()
                 self._pending.append(change)
                 self.ready_until = 0.0
 
     def catch_up(self) -> None:
-        """Be up to date at once: this process has just committed a change."""
+        """Poll at once, because this process has committed a change."""
         if self._is_followed():
-            self._settle()
+            self._take_commits()
             self._ask_anew(self._patience)
 
     def _is_followed(self) -> bool:
-        """Whether a thread follows changes, or did. Without requests there is nothing to follow."""
+        """Return whether a request has needed the rows, so that changes matter."""
         return self._deadline > 0 and allowlist_settings().refresh_seconds != 0
 
-    def _settle(self) -> bool:
-        """Whether a transaction was committed whose earlier callback has raised: told once."""
+    def _take_commits(self) -> bool:
+        """Return whether a watched transaction was committed since the last call."""
         with self._progress:
-            self._let_go()
+            self._drop_ended()
             is_behind, self._is_behind = self._is_behind, False
             return is_behind
 
-    def _let_go(self) -> None:
-        """Expect no more of the transactions that have ended."""
+    def _drop_ended(self) -> None:
+        """Stop watching transactions that have ended."""
         over = [change for change in self._pending if change.is_over()]
         if over:
             self._pending = [change for change in self._pending if change not in over]
             self._is_behind |= any(change.was_committed() for change in over)
-            # Also after a rollback, for which no request waits.
+            # Poll after a rollback too, but no request waits for that.
             self._wake.set()
 
     def _ask_anew(self, seconds: float) -> None:
-        """Have the thread ask once more, from now on, and wait for the answer so long at most.
+        """Let the thread begin another poll, and wait up to ``seconds`` until it ends.
 
-        One answer serves all who ask at the same time.
+        One poll serves all callers that wait at the same time.
         """
         self._ensure_thread()
         with self._progress:
             wanted = self._begun + 1
             self._wake.set()
-            # One that has never begun is not waited for with each change.
+            # If no thread has ever polled, do not wait for one at each change.
             is_begun = self._busy_since is not None or self._progress.wait_for(
                 lambda: self._begun >= wanted, THREAD_START_SECONDS if self._begun else 0
             )
@@ -243,7 +241,7 @@ class Allowlist:
     def _ensure_thread(self) -> None:
         with self._progress:
             if self._thread is not None and not self._thread.is_alive() and self._begun:
-                self._thread = None  # it has ended
+                self._thread = None  # an error has ended it
             if self._thread is None:
                 self._deadline = time.monotonic() + allowlist_settings().first_wait_seconds
             elif self._busy_since is None or (time.monotonic() - self._busy_since < self._patience):
@@ -252,7 +250,7 @@ class Allowlist:
                 self._patience *= 2
                 self._busy_since = None
             self._thread = make_thread(self._run, "django_cors_policy.allowlist")
-            # No more threads: then there is none to wait for.
+            # RuntimeError: the system is out of threads, and the caller polls itself.
             with contextlib.suppress(RuntimeError):
                 self._thread.start()
 
@@ -273,7 +271,7 @@ class Allowlist:
                     retry *= 2
                 wake.wait(max(pause, 0.01))
         finally:
-            # However this thread ends, the next request sees at once that there is none.
+            # If an error ends this thread, the next request notices at once.
             with self._progress:
                 if self._thread is me:
                     self._thread = None
@@ -283,18 +281,18 @@ class Allowlist:
 
     @contextlib.contextmanager
     def _connection(self, using: str) -> Iterator[None]:
-        """A new connection for this thread, closed again: none stays open while nothing happens.
+        """Use a new connection in this thread, and close it at the end.
 
-        Not the one that a request has, which may be led to a tenant's tables; unless settings want
-        each request to ask.
+        The connection of a request may use the tables of a tenant. It is used only if
+        ``REFRESH_SECONDS`` is 0.
         """
         if allowlist_settings().refresh_seconds == 0:
             yield
             return
         before = connections[using]
         connections[using] = own = connections.create_connection(using)
-        # None of a pool's either: it comes back as a request has left it, with the search_path of a
-        # tenant. And those who wait for this thread may hold all that the pool has.
+        # Not from a pool: its connections keep the search_path that a request has set for a tenant.
+        # And the requests that wait for this thread may hold all connections of the pool.
         options = own.settings_dict.get("OPTIONS", {})
         options = {name: value for name, value in options.items() if name != "pool"}
         own.settings_dict = {**own.settings_dict, "OPTIONS": options}
@@ -308,11 +306,11 @@ class Allowlist:
                 own.close()
 
     def _begin(self, thread: threading.Thread) -> bool:
-        """Note that ``thread`` asks; False if it is not the one that should."""
+        """Note that ``thread`` begins a poll. Returns False if another thread has replaced it."""
         with self._progress:
             if self._thread is not thread:
                 return False
-            # Whoever asked for an answer until now gets this one.
+            # This poll serves all callers until now.
             self._wake.clear()
             self._begun += 1
             self._busy_since = time.monotonic()
@@ -322,7 +320,7 @@ class Allowlist:
 
     def _end(self, thread: threading.Thread) -> threading.Event:
         with self._progress:
-            # One that was stuck and has been given up leaves the state to the other.
+            # A stuck thread that was replaced must not change the state.
             if self._thread is thread:
                 self._answered = self._begun
                 self._busy_since = None
@@ -338,38 +336,42 @@ class Allowlist:
         self._progress.notify_all()
 
     def _poll_instead(self, seconds: float = 0) -> None:
-        """Ask from a request, because no thread does. One request at a time; others go on.
+        """Poll from a request, because no thread does. One request at a time does this.
 
-        ``seconds``: how long to wait for another one, and then to ask in any case, because what it
-        has read may be too old. 0 is to leave it to the other.
+        ``seconds``: how long to wait for the poll of another request, and then poll in any case,
+        because that poll may have read old rows. With 0, do nothing if another request polls.
         """
         if self._stand_in.acquire(timeout=seconds):
             try:
                 if seconds or not self.is_ready():
                     self._poll()
                     with self._progress:
-                        # Due again after one interval, not two.
+                        # So that the next poll is due after one interval, not two.
                         self._note_answer(time.monotonic() - allowlist_settings().refresh_seconds)
             finally:
                 self._stand_in.release()
 
     def _poll(self) -> bool:
-        """Ask for the token, and read the rows if it is another. Returns whether that worked."""
-        # What was begun earlier never replaces what was begun later.
+        """Read the token, and the rows if it has changed. Returns whether that worked."""
+        # A poll that began earlier must not replace the snapshot of a later one.
         ticket = next(self._tickets)
         try:
             using = allowlist_database()
             with self._connection(using):
-                # Before the rows: if they change in between, the next poll sees another token.
+                # Before the rows: if they change in between, the next poll reads another token.
                 token = read_token(using)
                 book = policy_book()
                 now = time.monotonic()
                 if self._is_outdated(token, book, now):
                     self._publish(load_snapshot(using, token, book), ticket, now)
-        except Exception as error:  # noqa: BLE001 -- whatever a database driver raises
-            serving = "settings' origins alone" if self.snapshot is None else "the last good rows"
+        except Exception as error:  # noqa: BLE001 -- database drivers raise many types
+            consequence = (
+                "only the origins in settings are allowed"
+                if self.snapshot is None
+                else "the last loaded rows stay in force"
+            )
             self._trouble.note_failure(
-                error, f"The CORS allowlist cannot be read, so {serving} are served"
+                error, f"The CORS allowlist cannot be read, so {consequence}"
             )
             return False
         self._trouble.note_success("The CORS allowlist can be read again.")
@@ -398,7 +400,7 @@ class Allowlist:
             )
         if len(new) > MOST_LOGGED:
             logger.warning(
-                "%d rows more of the CORS allowlist are skipped.", len(new) - MOST_LOGGED
+                "%d more rows of the CORS allowlist are skipped.", len(new) - MOST_LOGGED
             )
 
 
@@ -416,6 +418,6 @@ def _catch_up(**kwargs: Any) -> None:
 
 
 @receiver(setting_changed)
-def _look_at_settings_again(*, setting: str, **kwargs: Any) -> None:
+def _follow_settings(*, setting: str, **kwargs: Any) -> None:
     if setting == SETTING:
         allowlist.ready_until = 0.0

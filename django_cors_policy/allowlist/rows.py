@@ -1,4 +1,4 @@
-"""The origin of a row: parsed, read back from the table, checked, and shown to people."""
+"""Parse, check and display the origin of a row."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from django_cors_policy.policy import Policy, credential_problems
 
 
 def parse_row(text: str) -> OriginPattern | str:
-    """The origin of a row: an exact origin, a wildcard, or ``"null"``. Raises ``PolicyError``."""
+    """Parse an exact origin, a wildcard, or ``"null"``. Raises ``PolicyError``."""
     return text if text == fetch.NULL else parse_origin(text)
 
 
 def read_row(origin: str) -> OriginPattern | str:
-    """The origin of a row that is in the table already.
+    """Parse the origin of a row that is in the table.
 
-    Most rows are exact https origins. They need no more than a look, and stay strings: a million of
-    them are to fit into memory. Raises ``PolicyError`` for what was written around the field.
+    Most rows are exact https origins. They stay strings, so that a million of them fit into memory.
+    Raises ``PolicyError``, also for values that ``OriginField`` has not normalised.
     """
     if origin.startswith("https://") and split_origin(origin):
         return origin
@@ -34,19 +34,19 @@ def read_row(origin: str) -> OriginPattern | str:
 def row_problems(
     entry: OriginPattern | str, policy: Policy, allow_credentials: bool
 ) -> list[PolicyError]:
-    """Why ``policy`` would refuse the row: what settings would refuse, by the same rules."""
+    """Return why ``policy`` refuses the row. The rules are those of settings."""
     if not (policy.allow_credentials and allow_credentials):
         return []
     return [] if is_plain(entry) else list(credential_problems(entry, policy.accept_risks))
 
 
 def is_plain(entry: OriginPattern | str) -> bool:
-    """Whether ``read_row`` gave an exact https origin, with which nothing can be wrong."""
+    """Return whether ``entry`` is an exact https origin from ``read_row``: it has no risks."""
     return isinstance(entry, str) and entry != fetch.NULL
 
 
 def as_people_write(origin: str) -> str:
-    """An origin with its host in Unicode, for people to read."""
+    """Return the origin with its host in Unicode."""
     try:
         pattern = parse_origin(origin)
         host = idna.decode(pattern.host) if "xn--" in pattern.host else pattern.host
@@ -56,6 +56,6 @@ def as_people_write(origin: str) -> str:
 
 
 def shown(origin: str) -> str:
-    """An origin for people to read, and nothing that could deceive them."""
+    """Return the origin for display. Characters that could mislead readers are escaped."""
     text = as_people_write(origin)
     return text if text and text.isprintable() else repr(origin)

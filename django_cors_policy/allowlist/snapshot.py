@@ -1,4 +1,4 @@
-"""All live rows as they were at one moment, never changed afterwards."""
+"""An immutable snapshot of all live rows."""
 
 from __future__ import annotations
 
@@ -26,21 +26,22 @@ from django_cors_policy.policy import (
 from .models import AllowedOrigin
 from .rows import is_plain, read_row, row_problems
 
-# So many keys fit into one query on every database.
+# Every database accepts this many keys in one query.
 MOST_KEYS = 500
-# What a driver or a converter raises over a single value; outages raise other things.
+# What a driver or a converter raises for a bad value. Outages raise other types.
 VALUE_ERRORS = (DataError, ValueError, TypeError, OverflowError, ArithmeticError)
 
-# The system check of a risk -> the name under which a policy accepts it. "null" nobody can accept.
+# The system check of a risk -> its name in ACCEPT_RISKS. No policy can accept "null".
 RISKS = {"E007": "null", "E008": INSECURE_HTTP, "E009": PUBLIC_SUFFIX}
 
 
 @dataclass(frozen=True)
 class RowLimits:
-    """What sets a row apart from one that grants all that its policy does, for ever.
+    """How a row grants less than its policy.
 
-    ``expires_at`` is in seconds since the epoch, None for never. ``risks``: what a policy has to
-    accept before the origin has credentials. Decorators may add these, or accept less.
+    ``expires_at`` is in seconds since the epoch, None for never. ``risks``: what a policy must
+    accept before it allows credentials to the origin. The policy of a decorator can differ here
+    from the policy in settings.
     """
 
     allow_credentials: bool = True
@@ -52,7 +53,7 @@ NO_LIMITS = RowLimits()
 
 
 class PolicyRows:
-    """The rows of one policy, matched as settings are."""
+    """The rows of one policy, matched like the origins in settings."""
 
     __slots__ = ("_limits", "_matcher", "exact", "is_exact")
 
@@ -61,14 +62,14 @@ class PolicyRows:
     ) -> None:
         self._matcher = OriginMatcher(entries)
         self._limits = limits
-        # The matcher's: whoever asks first whether there can be a row saves two calls.
+        # From the matcher. A caller that looks at these first saves two calls.
         self.exact = self._matcher.exact
         self.is_exact = self._matcher.is_exact
 
     def grant_for(self, policy: Policy, origin: str, now: float | None = None) -> Grant | None:
-        """What the most specific row that is live ``now`` grants ``origin``; None if none is.
+        """Return what the most specific live row grants ``origin``; None if nothing.
 
-        ``now`` is in seconds since the epoch; None is this moment.
+        ``now`` is in seconds since the epoch; None is the current time.
         """
         entry = self._matcher.match(origin)
         if entry is None:
@@ -92,7 +93,7 @@ class PolicyRows:
 class Snapshot:
     """All live rows as of ``token``, for the policies of ``book``.
 
-    ``skipped`` tells what no policy can use: primary key, origin, reason.
+    ``skipped``: primary key, origin and reason of each row that no policy can use.
     """
 
     token: str
@@ -102,12 +103,12 @@ class Snapshot:
 
 
 def load_snapshot(using: str, token: str, book: PolicyBook) -> Snapshot:
-    """Read all rows that can be live, in one query. ``token`` was read before them."""
+    """Read all live rows in one query. Read ``token`` before you call this."""
     rows = _live_rows(using)
     try:
         return _build_snapshot(token, book, rows.iterator(chunk_size=2000), [])
     except VALUE_ERRORS:
-        # One value that the database holds and Python does not ('infinity') would stop them all.
+        # The database holds a value that Python cannot read, such as 'infinity'.
         readable, skipped = _read_around_errors(rows)
         return _build_snapshot(token, book, readable, skipped)
 
@@ -127,7 +128,7 @@ def _live_rows(using: str) -> Any:
 
 
 def _read_around_errors(rows: Any) -> tuple[list[RowValues], list[Skipped]]:
-    """All rows but those that cannot be read, found by halves."""
+    """Return all readable rows, and the skipped ones. Bisects to find these."""
     readable: list[RowValues] = []
     skipped: list[Skipped] = []
     waiting = [list(rows.values_list("pk", flat=True))]
@@ -154,7 +155,7 @@ def _build_snapshot(
     for pk, alias, origin, allow_credentials, expires_at, never_expires in rows:
         policy = book.policies.get(alias)
         if policy is None:
-            skipped.append((pk, origin, f"{alias!r} is no policy in CORS_POLICIES"))
+            skipped.append((pk, origin, f"has the policy {alias!r}, which is not in CORS_POLICIES"))
             continue
         if expires_at is None and not never_expires:
             skipped.append((pk, origin, "has an expiry that cannot be read"))
@@ -176,7 +177,7 @@ def _build_snapshot(
 def _entry_and_limits(
     policy: Policy, origin: str, allow_credentials: bool, expires_at: datetime.datetime | None
 ) -> tuple[OriginPattern | str, RowLimits]:
-    """Raises ``PolicyError`` if the row cannot be read, or its policy would refuse it."""
+    """Parse a row. Raises ``PolicyError`` if that fails or if ``policy`` refuses the row."""
     entry = read_row(origin)
     if problems := row_problems(entry, policy, allow_credentials):
         raise problems[0]

@@ -1,4 +1,4 @@
-"""The status of a row, in words for the people who look after the list."""
+"""The state of a row: whether it is in force, and why not, for display."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from .models import AllowedOrigin, AllowedOriginQuerySet
 from .rows import read_row, row_problems
 
 SOON = datetime.timedelta(days=7)
-# Where SQL cannot tell, rows are looked at one by one, or named one by one: so many at most.
+# The most rows to check in Python, or to list by key, where SQL cannot decide.
 MOST_ROWS = 10_000
 
 
 class State(str, enum.Enum):
-    """What becomes of a row. The first one that applies, in the order of ``status_of``."""
+    """The state of a row. If several apply, ``status_of`` decides which one counts."""
 
     LIVE = "live"
     EXPIRING = "expiring"
@@ -55,7 +55,7 @@ LABELS = {
 
 @dataclass(frozen=True)
 class RowStatus:
-    """A state, what to call it, and why it is so where that does not say it."""
+    """A state, its text for display, and the reason if the text does not say it."""
 
     state: State
     text: str
@@ -63,7 +63,7 @@ class RowStatus:
 
 
 def known_policies() -> Mapping[str, Policy]:
-    """The policies of settings; none where these are wrong, which the system checks tell."""
+    """Return the policies in settings; none if they are wrong, which system checks report."""
     try:
         return policy_book().policies
     except PolicyErrors:
@@ -71,7 +71,7 @@ def known_policies() -> Mapping[str, Policy]:
 
 
 def status_of(row: AllowedOrigin) -> RowStatus:
-    """What becomes of ``row`` now."""
+    """Return the current status of ``row``."""
     now = timezone.now()
     if not row.is_enabled:
         return RowStatus(State.DISABLED, _("disabled"))
@@ -83,7 +83,7 @@ def status_of(row: AllowedOrigin) -> RowStatus:
     if found is not None:
         state, why = found
         return RowStatus(state, str(LABELS[state]), why)
-    why = _("The policy allows any origin already.") if policies[row.policy].any_origin else ""
+    why = _("The policy already allows any origin.") if policies[row.policy].any_origin else ""
     if row.expires_at is None:
         return RowStatus(State.LIVE, _("live"), why)
     state = State.EXPIRING if row.expires_at <= now + SOON else State.LIVE
@@ -92,7 +92,7 @@ def status_of(row: AllowedOrigin) -> RowStatus:
 
 
 def with_state(rows: AllowedOriginQuerySet, state: State) -> AllowedOriginQuerySet:
-    """Those of ``rows`` that ``status_of`` finds in ``state``; ``LIVE`` includes ``EXPIRING``."""
+    """Filter ``rows`` by their ``status_of``. ``LIVE`` includes ``EXPIRING``."""
     now = timezone.now()
     policies = known_policies()
     if state == State.DISABLED:
@@ -120,6 +120,7 @@ def with_state(rows: AllowedOriginQuerySet, state: State) -> AllowedOriginQueryS
 
 
 def in_force(now: datetime.datetime) -> models.Q:
+    """Return the condition for rows that are enabled and not expired."""
     not_over = models.Q(expires_at=None) | models.Q(expires_at__gt=now)
     return models.Q(not_over, is_enabled=True)
 
@@ -127,10 +128,10 @@ def in_force(now: datetime.datetime) -> models.Q:
 def misfit(
     policies: Mapping[str, Policy], alias: str, origin: str, allow_credentials: bool
 ) -> tuple[State, str] | None:
-    """Why no policy can use a row, if so."""
+    """Return state and reason of a row that its policy cannot use; None for other rows."""
     policy = policies.get(alias)
     if policy is None:
-        why = _("%(policy)r is no policy in CORS_POLICIES. %(hint)s")
+        why = _("%(policy)r is not a policy in CORS_POLICIES. %(hint)s")
         return State.UNKNOWN_POLICY, why % {
             "policy": alias,
             "hint": did_you_mean(alias, policies),

@@ -1,4 +1,4 @@
-"""Decorated views that allow credentials to the rows of a policy which itself allows none."""
+"""Find decorated views that allow credentials to rows whose policy does not allow them."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from .models import AllowedOrigin, AllowedOriginQuerySet
 from .rows import read_row, row_problems
 from .states import MOST_ROWS, known_policies
 
-# Of the views with credentials of their own so many are named.
+# The most views that a text names.
 MOST_VIEWS = 2
 
 
 def describe_credentials(row: AllowedOrigin) -> str:
-    """Whether pages from there may send cookies and logins; a dash if the policy is unknown."""
+    """Return whether ``row`` allows credentials, for display; a dash if the policy is unknown."""
     policy = known_policies().get(row.policy)
     if policy is None:
         return "-"
     if policy.allow_credentials and row.allow_credentials:
         return _("yes")
     views = views_that_add_credentials(row)
-    return _("no, but yes on %(views)s") % {"views": named(views)} if views else _("no")
+    return _("no, except on %(views)s") % {"views": named(views)} if views else _("no")
 
 
 def views_that_add_credentials(row: AllowedOrigin | None = None) -> list[str]:
-    """The views whose decorators allow credentials, though the policy of their rows does not.
+    """Return the views whose decorators allow credentials although the policy does not.
 
-    With ``row``: those that the row lets in with credentials. A decorator refuses the risks that
-    settings refuse, so a row for plain http is not let in there at all.
+    With ``row``: only the views that allow credentials to this row. Decorators refuse the same
+    risks as settings, so these views refuse a row for plain http.
     """
     added = _added_credentials()
     if row is None:
@@ -58,9 +58,9 @@ def _views_that_take(origin: str, decorated: Iterable[tuple[Policy, str]]) -> li
 
 
 def with_credentials(rows: AllowedOriginQuerySet, value: str) -> AllowedOriginQuerySet:
-    """Those of ``rows`` with credentials: "yes" by their policy, "views" by decorators alone, "no".
+    """Filter ``rows`` by credentials, with the same result as ``describe_credentials``.
 
-    As ``describe_credentials`` says it.
+    ``value``: "yes" (the policy allows them), "views" (only decorators do), or "no".
     """
     policies = known_policies().values()
     by_policy = models.Q(
@@ -76,7 +76,7 @@ def with_credentials(rows: AllowedOriginQuerySet, value: str) -> AllowedOriginQu
 
 
 def _by_views_that_add(rows: AllowedOriginQuerySet) -> models.Q:
-    """The condition for rows that have credentials on decorated views alone."""
+    """Return the condition for rows that have credentials only on decorated views."""
     added = _added_credentials()
     condition = models.Q(allow_credentials=True, policy__in=added)
     if added:
@@ -91,7 +91,7 @@ def _by_views_that_add(rows: AllowedOriginQuerySet) -> models.Q:
 
 
 def named(views: Iterable[str]) -> str:
-    """The first two of some views, and how many more there are."""
+    """Return the first views and the number of the others, for display."""
     names = list(dict.fromkeys(views))
     text = ", ".join(names[:MOST_VIEWS])
     if len(names) > MOST_VIEWS:
@@ -101,7 +101,7 @@ def named(views: Iterable[str]) -> str:
 
 
 def _added_credentials() -> Mapping[str, Sequence[tuple[Policy, str]]]:
-    """By alias: each decorated view that takes the policy's rows and adds credentials to it."""
+    """Return, by alias, the decorated views that use the policy's rows and add credentials."""
     try:
         book = policy_book()
     except PolicyErrors:
@@ -111,8 +111,8 @@ def _added_credentials() -> Mapping[str, Sequence[tuple[Policy, str]]]:
     return _credentials_added_in(book, get_resolver())
 
 
-# Known until settings change: a page asks for each row. A URLconf that was loaded anew, as tests
-# do, has another resolver.
+# Cached, because an admin page calls this for each row. A change of settings makes a new book, and
+# a reloaded URLconf has a new resolver.
 @functools.lru_cache(maxsize=1)
 def _credentials_added_in(
     book: PolicyBook, resolver: URLResolver
@@ -120,7 +120,7 @@ def _credentials_added_in(
     added: dict[str, list[tuple[Policy, str]]] = {}
     for found in declarations():
         try:
-            # A rehearsal changes no answer.
+            # REPORT_ONLY never changes a response.
             policy = derive_policy(book, found.declaration, found.on, rehearses=False)
         except PolicyErrors:
             continue  # such a view allows no other origin

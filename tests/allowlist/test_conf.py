@@ -21,7 +21,7 @@ def test_defaults(settings: Any) -> None:
     ("config", "message"),
     [
         ([], "CORS_ALLOWLIST: [] is not a dictionary. Write {'REFRESH_SECONDS': 5}."),
-        ({"REFRESH": 5}, "CORS_ALLOWLIST: 'REFRESH' is no key of it. Did you mean"),
+        ({"REFRESH": 5}, "CORS_ALLOWLIST: 'REFRESH' is an unknown key. Did you mean"),
         ({"REFRESH_SECONDS": -1}, "CORS_ALLOWLIST['REFRESH_SECONDS']: -1 is not a number of"),
         ({"REFRESH_SECONDS": True}, "True is not a number of seconds."),
         ({"REFRESH_SECONDS": float("nan")}, "nan is not a number of seconds."),

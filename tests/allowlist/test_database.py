@@ -169,10 +169,10 @@ class TestDatabasePerTenant:
         [record] = caplog.records
         assert record.levelno == logging.ERROR
         assert record.getMessage() == (
-            "CORS allowlist: rows were written to the database 'tenant' and have no effect: the "
-            "rows that count, for all tenants, are in 'default'. Write them there, for example "
-            "with using('default'), or name another one in CORS_ALLOWLIST['DATABASE']. For origins "
-            "of one tenant, write an ALLOW_ORIGIN_FUNC."
+            "CORS allowlist: rows written to the database 'tenant' have no effect: the rows of all "
+            "tenants are read from 'default'. Write rows there, for example with using('default'), "
+            "or set CORS_ALLOWLIST['DATABASE'] to another alias. To allow an origin for one tenant "
+            "only, write an ALLOW_ORIGIN_FUNC."
         )
 
     def test_what_the_log_says_helps(self, settings: Any, router: type) -> None:
@@ -241,7 +241,7 @@ class TestChosenDatabase:
 
     def test_a_duplicate_is_refused_by_validation(self) -> None:
         add()
-        with pytest.raises(ValidationError, match="has a row for this origin already"):
+        with pytest.raises(ValidationError, match="already has a row for this origin"):
             AllowedOrigin(origin=ROW).full_clean()
 
     def test_another_one_can_be_named(self, caplog: pytest.LogCaptureFixture) -> None:
@@ -296,12 +296,12 @@ class TestRouter:
             assert allowed(SETTINGS)
         wrote, cannot_read = (record.getMessage() for record in caplog.records)
         reason = (
-            "the database router does not tell their database outside a request "
+            "the database router does not name a database for the rows outside a request "
             "(LookupError('no tenant is chosen')). Set CORS_ALLOWLIST['DATABASE'] to the alias of "
-            "the database that the rows are in."
+            "that database."
         )
-        assert wrote.endswith(f"to the database 'tenant' and have no effect: {reason}")
-        assert "so settings' origins alone are served" in cannot_read
+        assert wrote.endswith(f"to the database 'tenant' have no effect: {reason}")
+        assert "so only the origins in settings are allowed" in cannot_read
         assert cannot_read.endswith(reason)
 
     def test_rows_cannot_be_explained_without_its_answer(
@@ -342,7 +342,7 @@ class TestRouter:
         try:
             for _ in range(3):
                 assert not allowed(ROW)
-            assert "does not tell their database" in caplog.text
+            assert "does not name a database" in caplog.text
             assert len(asked) == 1  # the others do not wait for it
             monkeypatch.setattr(database, "_undecided_until", 0.0)
             assert not allowed(ROW)

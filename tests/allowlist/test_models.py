@@ -73,7 +73,7 @@ def test_what_cannot_be_read_can_be_saved_and_found() -> None:
         (
             {"origin": "https://a.example", "policy": "defalt"},
             "policy",
-            "'defalt' is no policy in CORS_POLICIES. Did you mean 'default'?",
+            "'defalt' is not a policy in CORS_POLICIES. Did you mean 'default'?",
         ),
     ],
 )
@@ -99,7 +99,7 @@ def test_wrong_settings_are_said(settings: Any) -> None:
 def test_one_row_for_each_policy_and_origin() -> None:
     AllowedOrigin.objects.create(origin="https://münchen.example")
     AllowedOrigin(origin="https://münchen.example", policy="open").full_clean()
-    with pytest.raises(ValidationError, match="has a row for this origin already"):
+    with pytest.raises(ValidationError, match="already has a row for this origin"):
         AllowedOrigin(origin="https://xn--mnchen-3ya.example").full_clean()
 
 

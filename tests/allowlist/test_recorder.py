@@ -295,7 +295,7 @@ class TestFlood:
         # Who comes again and again is not lost among those who come once.
         assert counts()[ORIGIN] == 120
         assert [record.levelname for record in caplog.records] == ["WARNING"]
-        assert "it leaves out those seen least recently, 2001 refusals so far." in caplog.text
+        assert "leaves out those seen least recently: 2001 refusals so far." in caplog.text
 
     def test_the_log_tells_of_the_next_flood_as_well(
         self, recorder: Recorder, caplog: pytest.LogCaptureFixture
@@ -454,8 +454,8 @@ class TestOutage:
         assert recorder.flush()
         assert counts() == {ORIGIN: 3}
         assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
-        assert "Refused origins cannot be written, so they wait in memory" in caplog.text
-        assert "Refused origins can be written again." in caplog.text
+        assert "Refused origins cannot be written to the database and stay in memory" in caplog.text
+        assert "Refused origins can be written to the database again." in caplog.text
 
     def test_memory_stays_small_meanwhile(self, recorder: Recorder) -> None:
         with no_table():

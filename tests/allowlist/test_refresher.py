@@ -198,7 +198,7 @@ class TestOutage:
             assert allowed(ROW)
         wait_until(lambda: "can be read again" in caplog.text)
         assert [record.levelname for record in caplog.records] == ["ERROR", "INFO"]
-        assert "so the last good rows are served" in caplog.text
+        assert "so the last loaded rows stay in force" in caplog.text
         with elsewhere():
             AllowedOrigin.objects.all().delete()
         wait_until(lambda: not allowed(ROW))
@@ -210,7 +210,7 @@ class TestOutage:
         with self.no_table("cors_policy_allowlist_allowedorigin"):
             assert not allowed(ROW)
             assert allowed(SETTINGS)
-            assert "so settings' origins alone are served" in caplog.text
+            assert "so only the origins in settings are allowed" in caplog.text
         wait_until(lambda: allowed(ROW))
 
     def test_without_refreshing(self, settings: Any) -> None:

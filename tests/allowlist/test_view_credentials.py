@@ -141,17 +141,17 @@ def project(source: Any, settings: Any) -> None:
 
 
 SAID: dict[str, tuple[dict[str, Any], str]] = {
-    "https://both.example": ({}, f"no, but yes on {on(intranet, members)}"),
-    "https://*.both.example": ({}, f"no, but yes on {on(intranet, members)}"),
+    "https://both.example": ({}, f"no, except on {on(intranet, members)}"),
+    "https://*.both.example": ({}, f"no, except on {on(intranet, members)}"),
     # The other decorator does not take the risk.
-    "http://insecure.example": ({}, f"no, but yes on {on(intranet)}"),
+    "http://insecure.example": ({}, f"no, except on {on(intranet)}"),
     # A risk that no decorator takes.
     "https://*.github.io": ({}, "no"),
     "null": ({}, "no"),
     "https://narrow.example": ({"allow_credentials": False}, "no"),
     "https://many.example": (
         {"policy": "many"},
-        f"no, but yes on {on(first, second)} and 1 more",
+        f"no, except on {on(first, second)} and 1 more",
     ),
     "https://logins.example": ({"policy": "logins"}, "yes"),
     "https://narrow-logins.example": ({"policy": "logins", "allow_credentials": False}, "no"),
@@ -246,8 +246,8 @@ def test_a_remark_after_saving(admin_client: Client, fields: dict[str, Any], vie
     said = told(admin_client.post(ADD, form_data(**fields)))[1:]
     policy = fields.get("policy", "default")
     expected = (
-        f"The policy \u201c{policy}\u201d has no credentials, but a decorator allows the origin to "
-        f"use them on {views}. To block that, untick \u201callow credentials\u201d."
+        f"The policy \u201c{policy}\u201d does not allow credentials, but decorators allow them to "
+        f"this origin on {views}. To block that, untick \u201callow credentials\u201d."
     )
     assert said == ([expected] if views else [])
 
@@ -270,7 +270,7 @@ def test_the_urlconf_is_walked_once(admin_client: Client, monkeypatch: pytest.Mo
     for number in range(30):
         add(f"https://a{number}.example")
     for _ in range(3):
-        assert "no, but yes on" in text_of(admin_client.get(LIST))
+        assert "no, except on" in text_of(admin_client.get(LIST))
     assert len(walks) == 1
 
 

@@ -39,7 +39,7 @@ class Migration(migrations.Migration):
                     "policy",
                     models.CharField(
                         default="default",
-                        help_text="The policy in CORS_POLICIES that the origin is added to.",
+                        help_text="The policy in CORS_POLICIES to add this origin to.",
                         max_length=100,
                         verbose_name="policy",
                     ),
@@ -47,7 +47,12 @@ class Migration(migrations.Migration):
                 (
                     "origin",
                     django_cors_policy.allowlist.models.OriginField(
-                        help_text="Where the page comes from that calls this server: https://app.example.com, or https://*.example.com for all names below example.com, or http://localhost:* for any port. No path, no trailing slash.",
+                        help_text=(
+                            "The origin of the website that calls this server, such as "
+                            "https://app.example.com. Use https://*.example.com for all "
+                            "subdomains, but not example.com itself, and http://localhost:* for "
+                            "any port. Do not add a path or a trailing slash."
+                        ),
                         max_length=328,
                         verbose_name="origin",
                     ),
@@ -56,7 +61,10 @@ class Migration(migrations.Migration):
                     "allow_credentials",
                     models.BooleanField(
                         default=True,
-                        help_text="Whether pages from there may send cookies and logins, where the policy allows that. It can only take away: a policy without credentials stays without.",
+                        help_text=(
+                            "Untick to block cookies for this origin. Ticking never exceeds the "
+                            "policy."
+                        ),
                         verbose_name="allow credentials",
                     ),
                 ),
@@ -65,9 +73,10 @@ class Migration(migrations.Migration):
                     models.BooleanField(
                         default=True,
                         help_text=(
-                            "Untick to keep the row without any effect. Within seconds its pages "
-                            "can read nothing. For MAX_AGE of the policy they may go on sending "
-                            "requests."
+                            "Untick to turn the row off without deleting it. After a few seconds, "
+                            "pages from this origin can no longer read responses. Browsers that "
+                            "have cached a preflight can still send requests until the policy's "
+                            "MAX_AGE is over."
                         ),
                         verbose_name="enabled",
                     ),
@@ -77,8 +86,9 @@ class Migration(migrations.Migration):
                     models.DateTimeField(
                         blank=True,
                         help_text=(
-                            "From then on the row has no effect, and its pages can read nothing. "
-                            "Requests that need no preflight are still sent. Empty: never."
+                            "From this time on, the row has no effect and pages from this origin "
+                            "can no longer read responses. They can still send requests that need "
+                            "no preflight. Leave empty for no expiry."
                         ),
                         null=True,
                         verbose_name="expires at",
@@ -88,7 +98,7 @@ class Migration(migrations.Migration):
                     "note",
                     models.CharField(
                         blank=True,
-                        help_text="Whose origin it is, and who asked for it.",
+                        help_text="Who owns this origin, and who asked for it.",
                         max_length=200,
                         verbose_name="note",
                     ),
@@ -105,7 +115,7 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         fields=("policy", "origin"),
                         name="cors_policy_allowlist_unique",
-                        violation_error_message="This policy has a row for this origin already.",
+                        violation_error_message="This policy already has a row for this origin.",
                     )
                 ],
             },
@@ -125,7 +135,7 @@ class Migration(migrations.Migration):
                     "is_rehearsal",
                     models.BooleanField(
                         default=False,
-                        help_text="The policy in force allowed it; what its REPORT_ONLY holds would not.",
+                        help_text="The policy allowed this origin, but its REPORT_ONLY would refuse it.",
                         verbose_name="rehearsal",
                     ),
                 ),

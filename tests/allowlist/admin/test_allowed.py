@@ -60,14 +60,14 @@ pytestmark = pytest.mark.django_db
         ({}, "live", "yes"),
         ({"allow_credentials": False}, "live", "no"),
         ({"policy": "partners"}, "live", "no"),
-        ({"policy": "public"}, "live The policy allows any origin already.", "no"),
+        ({"policy": "public"}, "live The policy already allows any origin.", "no"),
         ({"expires_at": in_(days=400)}, "expires in 1 year", "yes"),
         ({"expires_at": in_(days=3, minutes=30)}, "expires in 3 days", "yes"),
         ({"expires_at": in_(hours=-3, minutes=-5)}, "expired 3 hours ago", "yes"),
         ({"is_enabled": False}, "disabled", "yes"),
         (
             {"policy": "defualt"},
-            "unknown policy 'defualt' is no policy in CORS_POLICIES. Did you mean 'default'?",
+            "unknown policy 'defualt' is not a policy in CORS_POLICIES. Did you mean 'default'?",
             "-",
         ),
         (
@@ -359,7 +359,7 @@ def test_adding_and_changing(admin: Client) -> None:
         (
             {"policy": "defualt"},
             "policy",
-            "'defualt' is no policy in CORS_POLICIES. Did you mean 'default'?",
+            "'defualt' is not a policy in CORS_POLICIES. Did you mean 'default'?",
         ),
         ({"policy": ""}, "policy", "This field is required."),
     ],
@@ -376,7 +376,7 @@ def test_errors_stand_at_their_field_and_nothing_is_lost(
 def test_the_same_origin_again_is_refused(admin: Client) -> None:
     add()
     response = admin.post(ADD, form_data())
-    assert "This policy has a row for this origin already." in text_of(response)
+    assert "This policy already has a row for this origin." in text_of(response)
 
 
 def test_a_row_whose_policy_has_gone_opens_and_can_be_given_another(admin: Client) -> None:
@@ -384,7 +384,7 @@ def test_a_row_whose_policy_has_gone_opens_and_can_be_given_another(admin: Clien
     change = f"{LIST}{row.pk}/change/"
     page = text_of(admin.get(change))
     assert "partner (no longer in CORS_POLICIES)" in page
-    assert "'partner' is no policy in CORS_POLICIES. Did you mean 'partners'?" in page
+    assert "'partner' is not a policy in CORS_POLICIES. Did you mean 'partners'?" in page
     response = admin.post(change, form_data(policy="partner"))
     assert "policy" in response.context["adminform"].form.errors
     assert admin.post(change, form_data(policy="partners")).status_code == 302
@@ -425,27 +425,27 @@ def remarks_after_adding(client: Client, **fields: Any) -> list[str]:
         ({}, []),
         (
             {"policy": "public"},
-            ["The row changes nothing: the policy \u201cpublic\u201d allows any origin."],
+            ["The row changes nothing: the policy \u201cpublic\u201d already allows any origin."],
         ),
         (
             {"origin": "https://app.example.com"},
             [
                 "The row changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] "
-                "allows it already."
+                "already allows it."
             ],
         ),
         (
             {"origin": "https://*.hr.corp.example.com"},
             [
                 "The row changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][1] "
-                "allows it already."
+                "already allows it."
             ],
         ),
         (
             {"origin": "https://team-red.example.com"},
             [
                 "The row changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][2] "
-                "allows it already."
+                "already allows it."
             ],
         ),
         ({"origin": "https://corp.example.com"}, []),
@@ -453,12 +453,12 @@ def remarks_after_adding(client: Client, **fields: Any) -> list[str]:
         ({"origin": "https://a.corp.example.com:*"}, []),
         ({"origin": "null", "allow_credentials": False}, []),
         ({"origin": "https://app.example.com", "is_enabled": False}, []),
-        (expiry(in_(days=-2)), ["The row has no effect: it has expired already."]),
+        (expiry(in_(days=-2)), ["The row has no effect: it has expired."]),
         (
             {"policy": "idle"},
             [
-                "Nothing uses the policy \u201cidle\u201d: it names no PATHS, and no decorator in "
-                "the URLconf asks for it. Until one does, the row has no effect."
+                "The row has no effect yet: the policy \u201cidle\u201d has no PATHS, and no "
+                "decorator in the URLconf uses it."
             ],
         ),
     ],
@@ -492,10 +492,10 @@ def test_a_row_that_another_covers_is_remarked_on_in_either_order(
 ) -> None:
     row = add(WIDER, **wider)
     new = {"origin": "https://a.b.example.com", **fields}
-    changes_nothing = f"The row changes nothing: the row \u201c{WIDER}\u201d allows it already."
+    changes_nothing = f"The row changes nothing: the row \u201c{WIDER}\u201d already allows it."
     assert remarks_after_adding(admin, **new) == [changes_nothing] * is_redundant
 
-    covers = "The row covers another one, which changes nothing now: https://a.b.example.com."
+    covers = "The row makes another row redundant: https://a.b.example.com."
     data = form_data(
         policy=row.policy,
         origin=row.origin,
@@ -513,7 +513,7 @@ def test_the_nearest_wildcard_is_what_a_row_is_compared_with(admin: Client) -> N
     add("https://*.b.example.com", allow_credentials=False)
     assert remarks_after_adding(admin, origin="https://a.b.example.com") == []
     [said] = remarks_after_adding(admin, origin="https://c.b.example.com", allow_credentials=False)
-    assert "\u201chttps://*.b.example.com\u201d allows it already" in said
+    assert "\u201chttps://*.b.example.com\u201d already allows it" in said
 
 
 def test_ports_are_compared_as_well(admin: Client) -> None:
@@ -527,8 +527,7 @@ def test_ports_are_compared_as_well(admin: Client) -> None:
     add_raw(origin="https://a.example.org:x")
     [said] = remarks_after_adding(admin, origin="https://a.example.org:*")
     assert said == (
-        "The row covers others, which change nothing now: "
-        "https://a.example.org, https://a.example.org:9000."
+        "The row makes other rows redundant: https://a.example.org, https://a.example.org:9000."
     )
 
 
@@ -538,7 +537,7 @@ def test_many_covered_rows_are_not_all_named(admin: Client) -> None:
     add_raw(origin="https://broken.example.com/path")
     [said] = remarks_after_adding(admin, origin=WIDER)
     assert said == (
-        "The row covers others, which change nothing now: https://a0.example.com, "
+        "The row makes other rows redundant: https://a0.example.com, "
         "https://a1.example.com, https://a2.example.com, https://a3.example.com, "
         "https://a4.example.com and more."
     )

@@ -71,8 +71,8 @@ def test_a_paste_is_previewed_and_then_added(admin: Client) -> None:
         "https://*.b\u00fccher.example line 4 "
         "Browsers send it as https://*.xn--bcher-kva.example. Spring",
         "ACME, asked by Sales",
-        "Changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] allows it already.",
-        "Changes nothing: the row \u201chttps://*.b\u00fccher.example\u201d allows it already.",
+        "Changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] already allows it.",
+        "Changes nothing: the row \u201chttps://*.b\u00fccher.example\u201d already allows it.",
         "2 exist already and stay as they are",
         "https://off.example line 10 disabled",
         "As line 3.",
@@ -158,7 +158,7 @@ def test_going_back_loses_nothing(admin: Client) -> None:
         (
             {"policy": "partner"},
             "policy",
-            "'partner' is no policy in CORS_POLICIES. Did you mean 'partners'?",
+            "'partner' is not a policy in CORS_POLICIES. Did you mean 'partners'?",
         ),
         ({"expires_at_0": "tomorrow"}, "expires_at", "Enter a valid date."),
     ],
@@ -208,7 +208,7 @@ def test_what_is_compared_is_bounded(admin: Client, monkeypatch: pytest.MonkeyPa
     additions = response.context["plan"].added
     assert len(additions) == MOST_ORIGINS
     assert {line.row.origin: line.remarks for line in additions if line.remarks} == {
-        lines[7]: ["Changes nothing: the row \u201chttps://*.h7.example:*\u201d allows it already."]
+        lines[7]: ["Changes nothing: the row \u201chttps://*.h7.example:*\u201d already allows it."]
     }
     assert sum(counts) <= coverage.MOST_LOOKED_UP + max(counts)
     assert len(queries) < 15

@@ -363,12 +363,12 @@ def test_a_review_and_then_rows(admin: Client, settings: Any) -> None:
     assert f'href="{ALLOWED_LIST}{there.pk}/change/"' in response.content.decode()
     assert (
         "https://app.example.com Refused 1 time, last for GET /hello/. "
-        "Changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] allows it already." in text
+        "Changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] already allows it." in text
     )
     assert "'http://insecure.example' uses http: an attacker on the network" in text
     assert "1 is left out https://rehearsed.example" in text
     assert "No REPORT_ONLY is tried out at the last path now." in text
-    assert "'defualt' is no policy in CORS_POLICIES. Did you mean 'default'?" in text
+    assert "'defualt' is not a policy in CORS_POLICIES. Did you mean 'default'?" in text
     assert "With cookies and logins, where the policy allows them. For good: no expiry." in text
     assert 'value="Add 4 origins"' in response.content.decode()
     assert AllowedOrigin.objects.count() == 1

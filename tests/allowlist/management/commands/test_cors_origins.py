@@ -237,7 +237,7 @@ class TestAdd:
         assert told.splitlines() == [
             "2 problems; nothing is changed:",
             f"- '{ONE}/' has a path; an origin has none. Write '{ONE}'.",
-            "- policy: 'opne' is no policy in CORS_POLICIES. Did you mean 'open'?",
+            "- policy: 'opne' is not a policy in CORS_POLICIES. Did you mean 'open'?",
         ]
 
     def test_refuses_what_settings_refuse(self) -> None:
@@ -330,7 +330,7 @@ class TestList:
         assert (
             "HTTPS://one.example in policy 'default': 'HTTPS://one.example' has upper-case letters"
         ) in said
-        assert f"{TWO} in policy 'opne': 'opne' is no policy in CORS_POLICIES." in said
+        assert f"{TWO} in policy 'opne': 'opne' is not a policy in CORS_POLICIES." in said
         assert "http://three.example in policy 'default': 'http://three.example' uses http" in said
 
     def test_nothing(self) -> None:
@@ -507,7 +507,7 @@ class TestImport:
             "is_enabled: 'yes' is neither. Write true or false.",
             "expires_at: 'soon' is no time. Write one such as '2030-12-24T18:00+01:00', or a date "
             "such as '2030-12-24'.",
-            "policy: 'opne' is no policy in CORS_POLICIES. Did you mean 'open'?",
+            "policy: 'opne' is not a policy in CORS_POLICIES. Did you mean 'open'?",
             f"'{ONE}' is on line 2 already. Leave one of the two out.",
         ]
         assert "There are 2 cells under 5 columns." in lines[6]
