@@ -418,9 +418,10 @@ class TestSchemasWithoutThread:
         for chosen in ({}, {"DATABASE": "schemas"}):
             [warning] = self.warnings(settings, monkeypatch, "schemas", REFRESH_SECONDS=0, **chosen)
             assert warning == (
-                "CORS_ALLOWLIST['REFRESH_SECONDS']: 0 reads the rows on each request's own "
-                "connection, and the database 'schemas' (django_tenants.postgresql_backend) leads "
-                "that to the schema of a tenant: rows of one tenant would answer for another."
+                "CORS_ALLOWLIST['REFRESH_SECONDS']: 0 reads the rows through each request's "
+                "connection. The database 'schemas' (django_tenants.postgresql_backend) switches "
+                "that connection to the schema of a tenant, so rows of one tenant would apply to "
+                "other tenants."
             )
 
     @pytest.mark.parametrize(

@@ -246,7 +246,7 @@ class TestUnusableRows:
         with caplog.at_level(logging.WARNING, "django_cors_policy"):
             assert not allowed(ROW)
         assert len(caplog.records) == 11
-        assert "20 rows more" in caplog.text
+        assert "20 more rows" in caplog.text
 
     def test_narrowed_rows_may_be_what_the_policy_could_not(self) -> None:
         add("http://plain.example", allow_credentials=False)
