@@ -130,7 +130,9 @@ class Recorder:
             while self._thread is me:
                 has_worked = self.flush()
                 # The write has succeeded even if closing fails.
-                with self._trouble.warn_instead("The recorder of refused origins could not close"):
+                with self._trouble.warn_instead(
+                    "The recorder of refused origins could not close its connection"
+                ):
                     connections.close_all()  # no idle connection stays open
                 pause = FLUSH_SECONDS if has_worked else min(2 * pause, LONGEST_RETRY_SECONDS)
                 wake.wait(pause)
