@@ -97,8 +97,8 @@ Logged = Callable[[], list[str]]
 def test_an_actual_request(send: Send, logged: Logged) -> None:
     send("GET", f"{APP}:8443")
     assert logged() == [
-        f"CORS: 'GET' '/hello/' from '{APP}:8443' is refused: {LIST}[0] is '{APP}', port 443 "
-        "instead of 8443. The policy is 'default', because of CORS_POLICIES['default']."
+        f"CORS: 'GET' '/hello/' from '{APP}:8443' is refused: {LIST}[0] is '{APP}', which has "
+        "port 443 instead of 8443. The policy is 'default', because of CORS_POLICIES['default']."
     ]
 
 
@@ -429,7 +429,7 @@ def ask(request: pytest.FixtureRequest, send: Send) -> Callable[[str, str], Http
             ANY,
             ONE,
             f"{APP}:1",
-            f"{REHEARSAL}['ALLOW_ORIGINS'][0] is '{APP}', port 443 instead of 1",
+            f"{REHEARSAL}['ALLOW_ORIGINS'][0] is '{APP}', which has port 443 instead of 1",
         ),
         (ANY, ONE, STRANGER, f"{REHEARSAL}['ALLOW_ORIGINS'] has no similar entry"),
         (ANY, {}, STRANGER, "the policy allows no other origin"),
@@ -722,7 +722,8 @@ def decorated(settings: Any) -> None:
         (
             "/cached/",
             f"{APP}:1",
-            f"would be refused: {REHEARSAL}['ALLOW_ORIGINS'][0] is '{APP}', port 443 instead of 1",
+            f"would be refused: {REHEARSAL}['ALLOW_ORIGINS'][0] is '{APP}', which has port 443 "
+            "instead of 1",
         ),
         ("/rehearsed/", STRANGER, None),
         (

@@ -48,17 +48,20 @@ def compiled(config: Mapping[str, Any], **more: Any) -> Policy:
 @pytest.mark.parametrize(
     ("config", "origin", "why"),
     [
-        ({"ALLOW_ORIGINS": [APP]}, f"{APP}:1", f"{LIST}[0] is '{APP}', port 443 instead of 1"),
+        (
+            {"ALLOW_ORIGINS": [APP]},
+            f"{APP}:1",
+            f"{LIST}[0] is '{APP}', which has port 443 instead of 1",
+        ),
         (
             {"ALLOW_ORIGINS": ["https://a.test", re.compile(r"https://app\.example")]},
             APP,
-            rf"{LIST}[1] is r'https://app\.example', which has to match to the end, and stops "
-            "before it",
+            rf"{LIST}[1] is r'https://app\.example', which matches only the beginning",
         ),
         (
             {"ALLOW_ORIGINS": ["https://bücher.example"]},
             "http://xn--bcher-kva.example",
-            f"{LIST}[0] is 'https://xn--bcher-kva.example', https instead of http",
+            f"{LIST}[0] is 'https://xn--bcher-kva.example', which has https instead of http",
         ),
         ({"ALLOW_ORIGINS": [APP]}, "https://a.test", f"{LIST} has no similar entry"),
         ({"ALLOW_ORIGIN_FUNC": yes}, "https://a.test", f"{LIST} has no similar entry"),

@@ -1,7 +1,7 @@
-"""The system checks: everything that is wrong with the configuration, and what probably is.
+"""System checks that report errors and probable mistakes in the configuration.
 
-Each module says which ids it has. Errors come from compiling policies and from decorators; warnings
-find the mistakes around them. Every id is documented in ``docs/checks.rst`` and never reused.
+The docstring of each module lists its ids. Errors come from compiling policies and from decorators.
+Warnings point out probable mistakes. ``docs/checks.rst`` documents every id; ids are never reused.
 Importing this package registers the checks.
 """
 

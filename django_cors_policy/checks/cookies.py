@@ -1,4 +1,4 @@
-"""W008 and W009: cookies that browsers will not send to this site from an allowed origin."""
+"""W008 and W009: session cookies that browsers do not send from an allowed origin."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .origins import samples_of
 from .policies import all_policies
 
 _FINE = (
-    "If that origin and this server are one site (same scheme, same registrable name), all is "
-    "well: name this server's hosts in ALLOWED_HOSTS, or silence this check."
+    "If the origin and this server are on the same site (same scheme and registrable domain), "
+    "nothing is wrong: add this server's hosts to ALLOWED_HOSTS, or silence this check."
 )
 
 
@@ -25,7 +25,7 @@ _FINE = (
 def check_cookies(**kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     samesite = settings.SESSION_COOKIE_SAMESITE
-    # Django takes any case. Without the attribute (False), Chromium acts as if it were Lax.
+    # Django accepts any case. Chromium treats a missing attribute (False) as Lax.
     is_kept_back = not samesite or samesite.lower() != "none"
     for place, policy in all_policies():
         origin = _find_cross_site_origin(policy) if policy.allow_credentials else None
@@ -35,17 +35,17 @@ def check_cookies(**kwargs: Any) -> list[CheckMessage]:
         if is_kept_back:
             text = (
                 f"Pages on {origin!r} may send credentials, but SESSION_COOKIE_SAMESITE is "
-                f"{samesite!r}: from another site, browsers leave the session cookie out."
+                f"{samesite!r}: browsers do not send the session cookie from another site."
             )
             hint = (
                 f"{_FINE} Otherwise set SESSION_COOKIE_SAMESITE = 'None' and SESSION_COOKIE_SECURE "
-                "= True, and mind that many browsers block third-party cookies."
+                "= True. Many browsers block third-party cookies even then."
             )
             messages.append(warning("W008", where, text, hint))
         elif not settings.SESSION_COOKIE_SECURE:
             text = (
                 f"Pages on {origin!r} may send credentials, but the session cookie is not Secure: "
-                "browsers reject a cookie for other sites without it."
+                "browsers reject cookies with SameSite=None that are not Secure."
             )
             hint = f"Set SESSION_COOKIE_SECURE = True. {_FINE}"
             messages.append(warning("W009", where, text, hint))
@@ -53,7 +53,7 @@ def check_cookies(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _find_cross_site_origin(policy: Policy) -> str | None:
-    """An allowed origin whose site is none of this server's, as far as ``ALLOWED_HOSTS`` tells."""
+    """Return an allowed origin on another site than ``ALLOWED_HOSTS``, or None."""
     own = {
         registrable_domain(host.removeprefix("."))
         for host in settings.ALLOWED_HOSTS

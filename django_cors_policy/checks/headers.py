@@ -1,4 +1,4 @@
-"""W006, W016 and W017: headers and methods that do not do what was meant."""
+"""W006, W016 and W017: headers and methods that are missing, useless or misspelled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def check_headers(**kwargs: Any) -> list[CheckMessage]:
         for found in (
             *_useless_request_headers(place, policy),
             *_useless_response_headers(place, policy),
-            *_misspelt_methods(place, policy),
+            *_misspelled_methods(place, policy),
         )
     ]
     return [*token, *names]
@@ -40,9 +40,9 @@ def _csrf_header(place: Place, policy: Policy) -> Iterator[Warning]:
         yield warning(
             "W006",
             place.locate("ALLOW_HEADERS"),
-            f"Credentials are allowed and {header!r} is not, so no script on an allowed origin can "
-            "send Django's CSRF token in that header.",
-            f"Add {header!r}; if no view of this policy is CSRF-protected, silence this check.",
+            f"Credentials are allowed, but the header {header!r} is not: scripts on an allowed "
+            "origin cannot send Django's CSRF token in it.",
+            f"Add {header!r}. If this policy has no CSRF-protected views, silence this check.",
         )
 
 
@@ -54,14 +54,14 @@ def _useless_request_headers(place: Place, policy: Policy) -> Iterator[Warning]:
     if not forbidden and not of_responses:
         return
     message = _sentences(
-        ("Browsers let no script set {}.", forbidden),
-        ("Requests need no {}: the middleware writes such headers on responses.", of_responses),
+        ("Browsers do not let scripts set {}.", forbidden),
+        ("Requests do not need {}: the middleware sets such headers on responses.", of_responses),
     )
-    hint = _leave_out(forbidden + of_responses)
+    hint = _remove(forbidden + of_responses)
     if "cookie" in forbidden and not policy.allow_credentials:
         hint += (
-            f" For requests with cookies, set {place.spell('ALLOW_CREDENTIALS')} to True: browsers "
-            "send them by themselves."
+            f" To allow requests with cookies, set {place.spell('ALLOW_CREDENTIALS')} to True: "
+            "browsers add the cookies themselves."
         )
     if of_responses:
         hint += " If your front end sets such a header on its requests, remove it there first."
@@ -77,28 +77,28 @@ def _useless_response_headers(place: Place, policy: Policy) -> Iterator[Warning]
     if not hidden and not of_requests and not of_browsers:
         return
     message = _sentences(
-        ("Browsers never show {} to scripts.", hidden),
-        ("Requests have {}, and responses do not.", of_requests),
+        ("Browsers never let scripts read {}.", hidden),
+        ("Responses normally do not have {}, only requests do.", of_requests),
         ("Only the browser needs {}.", of_browsers),
     )
-    hint = _leave_out(hidden + of_requests + of_browsers)
+    hint = _remove(hidden + of_requests + of_browsers)
     if of_requests:
-        hint += " If your views do send such a header in responses, silence this check."
+        hint += " If your views send such a header in responses, silence this check."
     yield warning("W016", place.locate(key), message, hint)
 
 
 def _sentences(*sentences: tuple[str, list[str]]) -> str:
-    """Each sentence with its names, without those that have none."""
+    """Fill each sentence with its names and join those that have names."""
     return " ".join(
         sentence.format(", ".join(map(repr, names))) for sentence, names in sentences if names
     )
 
 
-def _leave_out(names: list[str]) -> str:
-    return "Leave it out." if len(names) == 1 else "Leave them out."
+def _remove(names: list[str]) -> str:
+    return "Remove it." if len(names) == 1 else "Remove them."
 
 
-def _misspelt_methods(place: Place, policy: Policy) -> Iterator[Warning]:
+def _misspelled_methods(place: Place, policy: Policy) -> Iterator[Warning]:
     key = "ALLOW_METHODS"
     for index, method in enumerate(policy.config[key] if is_written_in(policy, key) else ()):
         meant = fetch.nearest_method(method)

@@ -1,4 +1,4 @@
-"""Errors and warnings in the form that Django's checks have."""
+"""Build the messages of Django's system checks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""W002 to W004: the middleware is missing, stands there twice, or behind one that answers."""
+"""W002 to W004: the middleware is missing, listed twice, or after one that answers first."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def check_middleware(**kwargs: Any) -> list[CheckMessage]:
     for index, path in enumerate(settings.MIDDLEWARE):
         place = f"MIDDLEWARE[{index}]"
         if path == CORSHEADERS:
-            text = f"{path!r} answers cross-origin requests too, by other rules."
-            messages.append(warning("W003", place, text, "Leave one of the two out."))
+            text = f"{path!r} also answers CORS requests, with different rules."
+            messages.append(warning("W003", place, text, "Remove one of the two."))
         elif not is_middleware(path, OURS):
             continue
         elif ours is None:
             ours = index
         else:
-            text = f"{path!r} stands there a second time."
-            hint = f"Leave it out; MIDDLEWARE[{ours}] does the work."
+            text = f"{path!r} is listed a second time."
+            hint = f"Remove it and keep MIDDLEWARE[{ours}]."
             messages.append(warning("W003", place, text, hint))
     if ours is None:
         text = f"{OURS!r} is missing, so the policies have no effect."
         messages.append(warning("W002", "MIDDLEWARE", text, "Put it first in MIDDLEWARE."))
     for index, consequence in find_misplaced():
-        text = f"{settings.MIDDLEWARE[index]!r} stands before {OURS!r} and {consequence}"
+        text = f"{settings.MIDDLEWARE[index]!r} comes before {OURS!r} and {consequence}"
         hint = f"Move {OURS!r} to the top of MIDDLEWARE."
         messages.append(warning("W004", f"MIDDLEWARE[{index}]", text, hint))
     return messages

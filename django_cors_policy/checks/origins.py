@@ -1,4 +1,4 @@
-"""W007, W011, W013, W018 and W019: origins and patterns that allow other sites than was meant."""
+"""W007, W011, W013, W018 and W019: origins and patterns that are too wide, too slow or untried."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def check_origins(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security, deploy=True)
 def check_local_origins(**kwargs: Any) -> list[CheckMessage]:
-    """W019: credentials for origins that are on the user's own device."""
+    """W019: credentials for origins on the user's own device."""
     if settings.DEBUG:
         return []
     return [found for place, policy in all_policies() for found in _local_origins(place, policy)]
 
 
 def samples_of(entry: Entry) -> tuple[OriginPattern, ...]:
-    """Origins that an entry allows: itself, or some that a regular expression matches."""
+    """Return origins that an entry allows: itself, or some that its regular expression matches."""
     if isinstance(entry, re.Pattern):
         return regexes.samples(entry)
     return (entry,) if isinstance(entry, OriginPattern) else ()
@@ -53,9 +53,9 @@ def _null_origin(place: Place, policy: Policy) -> Iterator[Warning]:
         yield warning(
             "W018",
             place.locate(key, policy.origins.index(fetch.NULL)),
-            f"{fetch.NULL!r} allows any site: every site can send it, from a sandboxed frame.",
-            "Write ['*'] if every site may read the responses. If not, leave it out, and serve "
-            "your own page from an origin, such as 'http://localhost:3000'.",
+            f"{fetch.NULL!r} allows any site: every site can send it from a sandboxed frame.",
+            f"Write ['*'] if every site may read the responses. If not, remove {fetch.NULL!r} and "
+            "serve your own page from an origin such as 'http://localhost:3000'.",
         )
 
 
@@ -68,9 +68,9 @@ def _origin_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
             yield warning(
                 "W011",
                 where,
-                f"{short_repr(entry)} could not be tried, for {why_untried}.",
-                "Origins are lower-case, with neither path nor trailing slash. If the pattern is "
-                "right, silence this check; a list of origins or a wildcard is easier to trust.",
+                f"{short_repr(entry)} could not be tried, because {why_untried}.",
+                "Origins are in lower case and have no path and no trailing slash. If the pattern "
+                "is right, silence this check. A list of origins or a wildcard is easier to check.",
             )
         if regexes.is_slow(entry):
             instead = "a wildcard such as 'https://*.example.com'"
@@ -80,9 +80,9 @@ def _origin_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
             yield warning(
                 "W007",
                 where,
-                f"{short_repr(entry)} matches {meant!r}, and {other!r} as well: {why}.",
-                r"Escape each dot of the name (\.), and let the name end the pattern; or write a "
-                "wildcard such as 'https://*.example.com', which does both.",
+                f"{short_repr(entry)} matches {meant!r}, but also {other!r}: {why}.",
+                r"Escape each dot of the name (\.) and end the pattern with the name. Or write a "
+                "wildcard such as 'https://*.example.com', which needs neither.",
             )
 
 
@@ -96,9 +96,9 @@ def _path_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
             yield warning(
                 "W011",
                 where,
-                f"{short_repr(path)} could not be tried, for it is too large, or has parts that "
-                "the check cannot read. It may take very long for some paths.",
-                "Write a prefix such as '/api/'. If you know that the pattern is quick, silence "
+                f"{short_repr(path)} could not be checked: it is too large, or has parts that the "
+                "check cannot analyze. It may take very long for some paths.",
+                "Write a prefix such as '/api/'. If you know that the pattern is fast, silence "
                 "this check.",
             )
         elif is_slow:
@@ -109,10 +109,10 @@ def _slow_pattern(where: str, pattern: re.Pattern[str], subjects: str, instead: 
     return warning(
         "W013",
         where,
-        f"{short_repr(pattern)} takes more than {regexes.SLOW_STEPS:,} steps for some {subjects} "
-        "that it does not match.",
-        f"A stranger can send such {subjects} all day. Leave no two repetitions that can match "
-        f"the same characters, next to or inside of each other; or write {instead}.",
+        f"{short_repr(pattern)} takes more than {regexes.SLOW_STEPS:,} steps to reject some "
+        f"{subjects}.",
+        f"An attacker can slow your server down with such {subjects}. Avoid adjacent or nested "
+        f"repetitions that can match the same characters, or write {instead}.",
     )
 
 
@@ -120,7 +120,7 @@ def _local_origins(place: Place, policy: Policy) -> Iterator[Warning]:
     is_own = is_written_in(policy, "ALLOW_ORIGINS") or is_written_in(policy, "ALLOW_CREDENTIALS")
     if not policy.allow_credentials or not is_own:
         return
-    # Of any scheme: the web views of apps have capacitor://localhost, https://localhost and others.
+    # With any scheme: the web views of apps use capacitor://localhost, https://localhost and more.
     local = [
         short_repr(entry if isinstance(entry, re.Pattern) else str(entry))
         for entry in policy.origins
@@ -131,8 +131,8 @@ def _local_origins(place: Place, policy: Policy) -> Iterator[Warning]:
             "W019",
             str(place),
             f"Credentials are allowed for {', '.join(local)}: any program on a user's device can "
-            "have such an origin, and act as that user.",
-            "For development, add such origins only where DEBUG is True, or read the list from "
-            "the environment. In an app, send a token in place of cookies. If you accept the "
-            "risk, silence this check.",
+            "use such an origin and act as that user.",
+            "For development, add such origins only if DEBUG is True, or read the list from the "
+            "environment. In an app, send a token instead of cookies. If you accept the risk, "
+            "silence this check.",
         )

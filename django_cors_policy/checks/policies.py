@@ -1,4 +1,4 @@
-"""E001 to E017 and W012, and the policies that the other checks look at."""
+"""E001 to E017 and W012; also yields the policies to the other checks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .messages import as_message, warning
 
 @register(Tags.security)
 def check_policies(**kwargs: Any) -> list[CheckMessage]:
-    """E001 to E017: what keeps the policies from being compiled."""
+    """E001 to E017: errors that keep the policies from compiling."""
     try:
         policy_book()
     except PolicyErrors as refused:
@@ -30,7 +30,7 @@ def check_policies(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.security)
 def check_idle_policies(**kwargs: Any) -> list[CheckMessage]:
-    """W012: policies that govern nothing."""
+    """W012: policies that no path and no view uses."""
     book = compiled_book()
     if book is None or not hasattr(settings, "ROOT_URLCONF"):
         return []
@@ -39,7 +39,7 @@ def check_idle_policies(**kwargs: Any) -> list[CheckMessage]:
     for alias, policy in book.policies.items():
         if policy.paths is None and alias not in named:
             text = (
-                "The policy governs nothing: it has no PATHS, and no decorator in the URLconf "
+                "The policy has no effect: it has no PATHS, and no decorator in the URLconf "
                 "names it."
             )
             hint = f"Give it PATHS, decorate a view with @cors_policy({alias!r}), or delete it."
@@ -50,7 +50,7 @@ def check_idle_policies(**kwargs: Any) -> list[CheckMessage]:
 
 
 def compiled_book() -> PolicyBook | None:
-    """The policies, or None where they do not compile: then the errors come first."""
+    """Return the compiled policies, or None if they have errors (check_policies reports them)."""
     try:
         return policy_book()
     except PolicyErrors:
@@ -58,7 +58,7 @@ def compiled_book() -> PolicyBook | None:
 
 
 def all_policies() -> Iterator[tuple[Place, Policy]]:
-    """Every policy of settings and of decorators, with its place."""
+    """Yield the policies of the settings and of decorators, each with its place."""
     book = compiled_book()
     if book is None:
         return
@@ -67,7 +67,7 @@ def all_policies() -> Iterator[tuple[Place, Policy]]:
     for found in declarations() if hasattr(settings, "ROOT_URLCONF") else ():
         declaration = found.declaration
         if declaration.overrides and not found.is_hidden:
-            with contextlib.suppress(PolicyErrors):  # check_views has said it
+            with contextlib.suppress(PolicyErrors):  # check_views reports them
                 place = DecoratorPlace(declaration, found.on)
                 yield place, derive_policy(book, declaration, found.on)
 
@@ -80,5 +80,5 @@ def policies_and_rehearsals() -> Iterator[tuple[Place, Policy]]:
 
 
 def is_written_in(policy: Policy, key: str) -> bool:
-    """Whether ``key`` is written in this policy, not in another one that it takes over."""
+    """Return whether this policy itself sets ``key``, not one that it inherits from."""
     return key in policy.config and policy.place.written_at(key) is policy.place

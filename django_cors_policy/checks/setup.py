@@ -1,4 +1,4 @@
-"""W001 and W005: the setting is missing, or settings of django-cors-headers are left."""
+"""W001 and W005: the setting is missing, or settings of django-cors-headers are left over."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_cors_policy.conf import SETTING
 
 from .messages import warning
 
-# django-cors-headers' settings -> where their meaning lives here.
+# Setting of django-cors-headers -> its replacement in CORS_POLICIES.
 LEFTOVERS = {
     "CORS_ALLOWED_ORIGINS": "ALLOW_ORIGINS",
     "CORS_ALLOWED_ORIGIN_REGEXES": "ALLOW_ORIGINS, as re.compile(...)",
@@ -25,7 +25,7 @@ LEFTOVERS = {
     "CORS_ORIGIN_REGEX_WHITELIST": "ALLOW_ORIGINS, as re.compile(...)",
     "CORS_ORIGIN_WHITELIST": "ALLOW_ORIGINS",
     "CORS_PREFLIGHT_MAX_AGE": "MAX_AGE",
-    "CORS_REPLACE_HTTPS_REFERER": "nothing: Django's CSRF_TRUSTED_ORIGINS does it",
+    "CORS_REPLACE_HTTPS_REFERER": "none, use Django's CSRF_TRUSTED_ORIGINS",
     "CORS_URLS_REGEX": "PATHS",
 }
 
@@ -34,15 +34,15 @@ LEFTOVERS = {
 def check_setup(**kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     if not hasattr(settings, SETTING):
-        text = "The setting is missing, so no other origin is allowed anywhere."
+        text = "The setting is missing, so no other origin is allowed."
         hint = (
             f"Write {SETTING} = {{'default': {{'ALLOW_ORIGINS': ['https://app.example.com'], "
             "'PATHS': ['/api/']}}."
         )
         messages.append(warning("W001", SETTING, text, hint))
-    for name, meaning in LEFTOVERS.items():
+    for name, replacement in LEFTOVERS.items():
         if hasattr(settings, name):
-            text = "The setting is django-cors-headers'; nothing reads it here."
-            hint = f"Say it in {SETTING}: {meaning}. Then delete the setting."
+            text = "This setting of django-cors-headers has no effect here."
+            hint = f"Its replacement in {SETTING}: {replacement}. Delete the old setting."
             messages.append(warning("W005", name, text, hint))
     return messages

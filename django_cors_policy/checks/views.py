@@ -1,4 +1,4 @@
-"""E019, E020, W014, W015 and W020: decorators that are wrong, hidden, unused or passed by."""
+"""E019, E020, W014, W015 and W020: decorators that are wrong, hidden, unused or bypassed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .policies import compiled_book
 
 @register(Tags.urls)
 def check_views(**kwargs: Any) -> list[CheckMessage]:
-    """E019, E020, W015, W020, and the errors of policies that decorators make, with their views."""
+    """E019, E020, W015, W020, and errors in policies that decorators make."""
     book = compiled_book()
     if book is None or not hasattr(settings, "ROOT_URLCONF"):
         return []
@@ -43,7 +43,7 @@ def check_views(**kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.urls)
 def check_decorators(**kwargs: Any) -> list[CheckMessage]:
-    """W014: decorators that no URL of the project leads to."""
+    """W014: decorators on views that no URL leads to."""
     if not hasattr(settings, "ROOT_URLCONF"):
         return []
     in_use = set[Mark]().union(*(inspection.marks() for _, inspection in inspected_routes()))
@@ -52,11 +52,12 @@ def check_decorators(**kwargs: Any) -> list[CheckMessage]:
         warning(
             "W014",
             f"{_shorten(file)}:{line}",
-            f"No URL leads to what {mark.declaration.name} decorates here, so it has no effect.",
-            "Decorate what the URLconf names. In a class, that is the class, its dispatch() or a "
-            "method that answers requests, such as post(), and nothing that these call. A "
-            "framework's decorator that registers the function below it, such as "
-            "@router.get(...), goes above this one. If another URLconf leads to the view "
+            f"{mark.declaration.name} has no effect: no URL leads to the function or class that it "
+            "decorates here.",
+            "Decorate the view that the URLconf names. In a class-based view, decorate the class, "
+            "its dispatch() or a method that answers requests, such as post(), but not the methods "
+            "that these call. Put a framework's decorator that registers the view, such as "
+            "@router.get(...), above this one. If the view is in another URLconf "
             "(request.urlconf), silence this check.",
         )
         for (file, line), mark in unused.items()
@@ -64,13 +65,13 @@ def check_decorators(**kwargs: Any) -> list[CheckMessage]:
 
 
 def _shorten(file: str) -> str:
-    """The path of a file, from the current directory on if it is below that."""
+    """Return the path of a file, relative to the current directory if it is below it."""
     path, here = Path(file), Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _reopened_methods(book: PolicyBook) -> Iterator[CheckMessage]:
-    """W015 and W020: methods that a decorator nearby does not govern, and that are open for it."""
+    """W015 and W020: methods that override or call a decorated one and are more open."""
     for route, inspection in inspected_routes():
         for bypass in find_bypasses(inspection):
             why = _opens(book, route, bypass)
@@ -81,24 +82,24 @@ def _reopened_methods(book: PolicyBook) -> Iterator[CheckMessage]:
             if bypass.is_call:
                 text = (
                     f"{bypass.method or 'The view'} calls {bypass.on}, which has {name}. The "
-                    "decorator does not govern the caller, which is open to other origins, because "
-                    f"of {why}."
+                    "decorator does not apply to the caller, which is more open because of "
+                    f"{why}."
                 )
                 yield warning("W020", bypass.by, text, hint)
             else:
                 text = (
-                    f"The method overrides {bypass.on}, which has {name}, and has no decorator "
-                    f"itself. It is open to other origins now, because of {why}."
+                    f"The method overrides {bypass.on}, which has {name}, but has no decorator "
+                    f"itself. It is more open because of {why}."
                 )
                 yield warning("W015", bypass.by, text, hint)
 
 
 def _opens(book: PolicyBook, route: Route, bypass: Bypass) -> str:
-    """Because of what ``bypass`` is open to origins that its decorator refuses; "" if it is not."""
+    """Return the reason why ``bypass`` allows more than its decorator; "" if it does not."""
     try:
         before = derive_policy(book, bypass.declaration, bypass.on)
     except PolicyErrors:
-        return ""  # said already
+        return ""  # check_views reports the errors
     ruling = rule_view(book, route.pattern.callback, bypass.method)
     rulings = [ruling] if ruling is not None else [book.rule_path(route.literal)]
     if ruling is None and not route.is_literal:
@@ -108,7 +109,7 @@ def _opens(book: PolicyBook, route: Route, bypass: Bypass) -> str:
 
 
 def _is_wider(policy: Policy, before: Policy) -> bool:
-    """Whether ``policy`` may allow an origin, or credentials, that ``before`` does not."""
+    """Return whether ``policy`` may allow an origin or credentials that ``before`` does not."""
     same = {*map(str, before.origins)}
     origins = any(
         str(origin) not in same and before.matcher.match(str(origin)) is None

@@ -1,7 +1,7 @@
-"""Origins: what a list of them allows, how its entries are written, and how far each reaches.
+"""Parse, match and check the entries of a list of origins.
 
-A request needs ``pattern`` and ``matcher``. The other modules serve those who write or judge a
-list: ``parser``, ``nearest``, ``sites``, and ``regexes`` with what it is built of.
+Requests need only ``pattern`` and ``matcher``. The other modules help to write and check a list:
+``parser``, ``nearest``, ``sites``, and ``regexes``, which uses ``backtracking`` and ``regex_tree``.
 """
 
 from . import regexes

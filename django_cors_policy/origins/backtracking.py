@@ -1,9 +1,9 @@
-"""How many steps ``re`` takes for a text that does not match, counted without taking them.
+"""Count the steps that ``re`` takes for a text that does not match, without taking them.
 
-Where a pattern can match a text in several ways, ``re`` tries one after the other until one works,
-and all of them where none does. The number of ways can grow with a power of the text's length, or
-double with each character. Here all of them are followed at once and only counted, which never
-takes long. Nothing is measured, so the answer is the same on every machine.
+If a pattern can match a text in several ways, ``re`` tries one after another until one works. If
+none works, it tries them all. The number of ways can grow with a power of the text's length, or
+double with each character. This module follows all ways at once and only counts them, which is
+always fast. It measures no time, so the answer is the same on every machine.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from typing import NamedTuple
 
 from .regex_tree import Atomic, Characters, Choice, Node, Repeat, Sequence
 
-# Beyond so many places (characters of the pattern, with each repetition written out) and so much
-# work, a pattern is not judged. A pattern that people write takes a hundredth of it.
+# Patterns with more places (characters, with each repetition written out) or more work are not
+# analyzed. Real patterns need a hundredth of it.
 MOST_PLACES = 20_000
 MOST_WORK = 300_000
-# In more ways than that, no part that people write matches nothing.
+# In how many ways a part can match the empty text. Real patterns have far fewer.
 MOST_EMPTY = 10_000
-# So many texts are made longer side by side. Where texts can be very long, the last of their
-# characters are repeated in the end: so many at most, tried over so many characters.
+# How many texts the search extends side by side. To make very long texts, it repeats their last
+# characters: LONGEST_PERIOD at most, each choice compared over TRIED_PERIODS characters.
 BEAM = 8
 LONGEST_PERIOD = 8
 TRIED_PERIODS = 48
 
 
 class BudgetSpentError(Exception):
-    """The pattern is too large, or too intricate, to be judged."""
+    """The pattern is too large or too complex to be analyzed."""
 
 
 class Texts(NamedTuple):
-    """The texts that strangers can send, and how they are matched.
+    """The texts that attackers can send, and how they are matched.
 
-    ``is_beginning`` tells whether a text that can be sent begins so, and ``is_text`` whether a text
-    can be sent once it has one of ``endings``: these may turn a text that matches into one that
-    does not. ``is_prefix``: a match of the beginning is enough. From ``periodic_from`` characters
-    on, texts only repeat themselves.
+    ``is_beginning`` returns whether a text that can be sent begins like this. ``is_text`` returns
+    whether a text with one of ``endings`` can be sent; an ending may turn a matching text into one
+    that does not match. With ``is_prefix``, it is enough that the beginning matches. After
+    ``periodic_from`` characters, texts only repeat a block.
     """
 
     alphabet: str
@@ -50,12 +50,12 @@ class Texts(NamedTuple):
     periodic_from: int
 
 
-# Places, and in how many ways each is reached.
+# Place -> in how many ways it is reached.
 _Ways = dict[int, int]
 
 
 class _Attempt(NamedTuple):
-    """A text, where it leads, and how many steps were taken on the way."""
+    """A text, the places that it leads to, and the number of steps so far."""
 
     text: str
     ways: _Ways
@@ -63,7 +63,7 @@ class _Attempt(NamedTuple):
 
 
 class _Edge(NamedTuple):
-    """To the place ``to``, on one of ``characters``, in so many ``ways``."""
+    """Leads to the place ``to`` on one of ``characters``, in ``ways`` ways."""
 
     to: int
     characters: frozenset[str]
@@ -71,15 +71,15 @@ class _Edge(NamedTuple):
 
 
 class _Exit(NamedTuple):
-    """A place after which a fragment is over, unless one of ``but`` follows."""
+    """A place where a fragment can end, unless one of ``unless`` follows."""
 
     place: int
     ways: int
-    but: frozenset[str] = frozenset()
+    unless: frozenset[str] = frozenset()
 
 
 class _Fragment(NamedTuple):
-    """A part of the pattern: in how many ways it matches nothing, where it begins and ends."""
+    """A part of the pattern: in how many ways it matches nothing, its beginnings and its ends."""
 
     empty: int
     entries: list[tuple[int, int]]
@@ -93,8 +93,8 @@ class Automaton:
     """The places of a pattern's characters, and which can follow each.
 
     It is Glushkov's automaton (https://en.wikipedia.org/wiki/Glushkov%27s_construction_algorithm),
-    with the number of ways kept. No part that takes a character is repeated more than
-    ``most_repeats`` times. Raises ``BudgetSpentError``, as all methods do.
+    which also keeps the number of ways. Parts that take a character are repeated at most
+    ``most_repeats`` times. All methods can raise ``BudgetSpentError``.
     """
 
     def __init__(self, tree: Node, alphabet: str, most_repeats: int) -> None:
@@ -103,9 +103,9 @@ class Automaton:
         # Place 0 is before the first character.
         self._characters: list[frozenset[str]] = [frozenset()]
         self._edges: list[list[_Edge]] = [[]]
-        # Where repetitions begin: there texts can be made longer.
+        # Where repetitions begin, and so where texts can be extended.
         self._heads: list[int] = []
-        # Conditions are taken for ones that can fail when all else has matched.
+        # A condition may fail after everything else has matched.
         self._is_conditional = False
         whole = self._build(tree)
         self._link([_Exit(0, 1)], whole.entries)
@@ -168,11 +168,11 @@ class Automaton:
 
         def copy() -> _Fragment:
             fragment = self._build(node.part)
-            del self._heads[heads:]  # those of the first turn are enough
+            del self._heads[heads:]  # the heads of the first turn are enough
             return fragment
 
         turns = itertools.chain([first], iter(copy, None))
-        # Turns that match nothing have to be taken, however short the text is.
+        # Turns that match nothing are taken even for the shortest text.
         if first.empty and node.least > MOST_PLACES:
             raise BudgetSpentError
         least = node.least if first.empty else min(node.least, self._most_repeats)
@@ -186,7 +186,7 @@ class Automaton:
             fragment = _EMPTY
             for _ in range(min(node.most, self._most_repeats) - least):
                 turn = next(turns)
-                # After a turn that it need not take and that matched nothing, re leaves the loop.
+                # re leaves the loop after an optional turn that matched nothing.
                 fragment = self._join(turn._replace(empty=0), fragment)
                 fragment = fragment._replace(empty=1 + turn.empty)
         for _ in range(least):
@@ -196,9 +196,11 @@ class Automaton:
         return fragment
 
     def _without_return(self, inner: _Fragment) -> _Fragment:
-        """``inner``, left only where it cannot go on: then it has matched in one way."""
+        """Return ``inner`` with ends only where it cannot go on, so that it matches in one way."""
         exits = [
-            end._replace(but=end.but.union(*(edge.characters for edge in self._edges[end.place])))
+            end._replace(
+                unless=end.unless.union(*(edge.characters for edge in self._edges[end.place]))
+            )
             for end in inner.exits
         ]
         return inner._replace(exits=exits)
@@ -208,12 +210,12 @@ class Automaton:
         for end in exits:
             for place, ways in entries:
                 characters = self._characters[place]
-                if end.but:
-                    characters -= end.but
+                if end.unless:
+                    characters -= end.unless
                 self._edges[end.place].append(_Edge(place, characters, end.ways * ways))
 
     def _represent(self, alphabet: str) -> dict[str, str]:
-        """For each character the first that the pattern never tells from it; marks stay."""
+        """Map each character to the first that the pattern treats alike; keep "./:" apart."""
         sets = set(self._characters)
         self._spend(len(sets) * len(alphabet))
         groups: dict[object, str] = {}
@@ -228,16 +230,16 @@ class Automaton:
     # -- Running.
 
     def _find_moves(self, place: int) -> dict[str, list[tuple[int, int]]]:
-        """Where one can go from ``place``, by character."""
+        """Return the moves from ``place``, by character."""
         found: dict[str, list[tuple[int, int]]] = {}
         for to, characters, ways in self._edges[place]:
-            # In the alphabet's order: that of a set is another one in each process.
+            # In the order of the alphabet: the order of a set differs between processes.
             for character in filter(characters.__contains__, self._alphabet):
                 found.setdefault(character, []).append((to, ways))
         return found
 
     def _advance(self, attempt: _Attempt) -> Iterator[_Attempt]:
-        """The attempt with one more character, for all that lead anywhere."""
+        """Yield the attempt with one more character, for each one that leads to a place."""
         found: dict[str, _Ways] = {}
         for place, ways in attempt.ways.items():
             for character, moves in self._moves(place).items():
@@ -246,7 +248,7 @@ class Automaton:
             yield self._attempt(attempt, character, reached)
 
     def _step(self, attempt: _Attempt, character: str) -> _Attempt:
-        """The attempt with ``character``, even where that leads nowhere."""
+        """Return the attempt with ``character`` added, even if it leads to no place."""
         like = self._representatives.get(character, "")
         reached: _Ways = {}
         for place, ways in attempt.ways.items():
@@ -259,7 +261,7 @@ class Automaton:
             reached[to] = reached.get(to, 0) + ways * more
 
     def _attempt(self, before: _Attempt, character: str, reached: _Ways) -> _Attempt:
-        # Each way tries all that can follow.
+        # Each way tries all edges of its place.
         steps = sum(ways * (1 + len(self._edges[place])) for place, ways in reached.items())
         return _Attempt(before.text + character, reached, before.steps + steps)
 
@@ -270,14 +272,14 @@ class Automaton:
         return self._run_on(_Attempt("", {0: 1}, 1), text)
 
     def count_steps(self, text: str) -> int:
-        """How many steps are taken for ``text`` where no way through the pattern fits."""
+        """Return how many steps ``re`` takes for ``text`` if it does not match."""
         self._work = 0
         return self._run(text).steps
 
-    # -- Looking for the worst.
+    # -- Finding the worst text.
 
     def costly_text(self, texts: Texts, limit: int) -> str | None:
-        """A text that does not match and takes more than ``limit`` steps, if one was found."""
+        """Return a text that takes more than ``limit`` steps and does not match, or None."""
         if not self.is_ambiguous:
             return None
         self._work = 0
@@ -289,11 +291,11 @@ class Automaton:
 
     @functools.cached_property
     def is_ambiguous(self) -> bool:
-        """Whether a text leads to one place in two ways. If not, the steps grow with its length."""
+        """Whether a text leads to one place in two ways. If not, the steps grow linearly."""
         self._work = 0
         pairs = [(0, 0)]
         seen = set(pairs)
-        for one, two in pairs:  # grows on the way
+        for one, two in pairs:  # grows during the loop
             here, there = self._moves(one), self._moves(two)
             for character in filter(there.__contains__, here):
                 self._spend(len(here[character]) * len(there[character]))
@@ -309,10 +311,10 @@ class Automaton:
         return False
 
     def _starts(self, texts: Texts) -> Iterator[_Attempt]:
-        """Short texts: the empty one, and one that leads to each repetition."""
+        """Yield short texts: the empty one, and one that leads to each repetition."""
         yield self._run("")
         texts_to = {0: ""}
-        for place, text in (queue := [(0, "")]):  # grows on the way
+        for place, text in (queue := [(0, "")]):  # grows during the loop
             for character, moves in self._moves(place).items():
                 for to, _ in moves:
                     if to not in texts_to and texts.is_beginning(text + character):
@@ -325,9 +327,9 @@ class Automaton:
     def _climb(
         self, start: _Attempt, texts: Texts, limit: int, seen: set[frozenset[int]]
     ) -> str | None:
-        """Make ``start`` longer, on and on, by what leads on in the most ways.
+        """Extend ``start`` repeatedly by the characters that lead on in the most ways.
 
-        Of the texts that lead to the same places the costliest is kept; ``seen`` are such places.
+        Keep only the costliest of the texts that lead to the same places. Add these to ``seen``.
         """
         beam = [] if frozenset(start.ways) in seen else [start]
         while beam:
@@ -348,7 +350,7 @@ class Automaton:
         return None
 
     def _repeat_ends(self, beam: list[_Attempt], texts: Texts, limit: int) -> str | None:
-        """Go on with that text whose last characters, repeated, cost the most."""
+        """Extend the text whose last characters, repeated, cost the most."""
         trials = []
         for attempt in beam:
             for period in range(1, LONGEST_PERIOD + 1):
@@ -376,7 +378,7 @@ class Automaton:
         return texts.is_beginning(attempt.text) and not has_matched
 
     def _is_costly(self, attempt: _Attempt, texts: Texts, limit: int) -> bool:
-        """Whether so many steps are for nothing: with one of the endings the text fails."""
+        """Return whether the text takes too many steps, and fails with one of the endings."""
         return attempt.steps > limit and any(
             texts.is_text(attempt.text + ending)
             and not self._is_final(self._run_on(attempt, ending))

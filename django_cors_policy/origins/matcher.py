@@ -1,4 +1,4 @@
-"""Which entry of a list of origins allows an origin: what a request runs."""
+"""Find the entry of a list that allows an origin. Every cross-origin request runs this code."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterable, Iterator
 
 from .pattern import ANY_PORT, MAX_ORIGIN_LENGTH, Entry, OriginPattern, split_origin
 
-# So many origins are remembered for each list that holds wildcards or patterns.
+# How many results are cached for each list with wildcards or patterns.
 REMEMBERED = 1024
 
 
 class OriginMatcher:
-    """Immutable answer to "which entry allows this origin?", flat in the number of entries.
+    """Immutable lookup of the entry that allows an origin.
 
-    An exact origin is one set lookup. A wildcard is found by its host in a dictionary: one lookup
-    for each label that any wildcard has, not for each label that a stranger sends. Only regular
-    expressions are tried one by one, each against the whole origin.
+    Exact origins take one set lookup. Wildcards take one dictionary lookup per label, up to the
+    number of labels of the longest wildcard. Only regular expressions are tried one by one, each
+    against the whole origin.
     """
 
     __slots__ = ("_depth", "_match_inexact", "_patterns", "_wildcards", "exact", "is_exact")
@@ -39,14 +39,14 @@ class OriginMatcher:
         self._wildcards = wildcards
         self._depth = max((host.count(".") for host in wildcards if host[0] == "."), default=0)
         self._patterns = tuple(patterns)
-        # Whether there are no others.
+        # Whether all entries are exact.
         self.is_exact = not wildcards and not patterns
-        # Ten patterns cost as much as the rest of a request, and visitors come from few origins.
-        # Random ones, which a stranger may send, push these out and do no more.
+        # Ten patterns cost as much as the rest of a request, and users come from few origins. An
+        # attacker who sends random origins can only push these out of the cache.
         self._match_inexact = functools.lru_cache(maxsize=REMEMBERED)(self._first_inexact)
 
     def match(self, origin: str) -> Entry | None:
-        """The most specific entry that allows ``origin``, or None."""
+        """Return the most specific entry that allows ``origin``, or None."""
         if origin in self.exact:
             return origin
         if self.is_exact or len(origin) > MAX_ORIGIN_LENGTH:
@@ -57,14 +57,14 @@ class OriginMatcher:
         return next(self.matches(origin), None)
 
     def matches(self, origin: str) -> Iterator[Entry]:
-        """All entries that allow ``origin``, the most specific first."""
+        """Yield all entries that allow ``origin``, the most specific first."""
         if origin in self.exact:
             yield origin
         if self.is_exact or (parts := split_origin(origin)) is None:
             return
         scheme, host, port = parts
-        # From the right, and no more than any wildcard has: a host of a hundred labels costs as
-        # little as one of three.
+        # Split from the right, only as often as the longest wildcard needs: a host with a hundred
+        # labels costs as little as one with three.
         labels = host.rsplit(".", self._depth)
         suffixes = ("." + ".".join(labels[index:]) for index in range(1, len(labels)))
         for name in (host, *suffixes):

@@ -1,8 +1,8 @@
-"""Origins and patterns of origins: parsed, normalised, matched.
+"""Parse and normalize origins and wildcards that people write.
 
-One parser serves settings, decorators, forms and commands. It accepts what browsers send in
-``Origin`` (https://fetch.spec.whatwg.org/#origin-header) and wildcards over it, and tells whoever
-wrote anything else what to write instead.
+One parser serves settings, decorators, forms and commands. It accepts the origins that browsers
+send (https://fetch.spec.whatwg.org/#origin-header) and wildcards. For all other texts, the error
+says what to write instead.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ from .pattern import (
 )
 from .sites import ip_address, is_loopback
 
-# What people write or paste may be longer, such as a URL. A longer one still is not read.
+# People may paste a URL, which can be longer than an origin. Longer texts are not parsed.
 MAX_TEXT_LENGTH = 8192
-# Longer regular expressions are not tried, nor repeated in a hint.
+# Longer regular expressions are neither compiled nor repeated in a hint.
 _MAX_HINTED_PATTERN = 400
-# Schemes that no page has, or whose pages have no origin to speak of.
+# Schemes that pages do not have, or that never appear in an origin.
 PAGELESS_SCHEMES = frozenset({"about", "blob", "data", "ftp", "javascript", "mailto"})
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _LABEL = re.compile(r"[a-z0-9_-]+")
-# ".*" is a slip in a wildcard where a label stands before it and a dot behind ("a.*.example"), and
-# "[" begins an IPv6 address behind "//".
+# Not part of a regular expression: ".*" between a label and a dot, which is a misplaced wildcard
+# ("a.*.example"), and "[" after "//", which begins an IPv6 address.
 _LOOKS_LIKE_REGEX = re.compile(
     r"[\\^$()|{}]|(?<![\w*-])\.\*|\.\*(?![.:]|$)|\.\+|\][*+?]|s\?:|(?<=[^/@])\["
 )
@@ -48,9 +48,9 @@ _SEPARATORS = re.compile(r"[\s,;]+")
 
 
 def parse_origin(text: str) -> OriginPattern:
-    """Parse an exact origin or a wildcard pattern; Unicode hosts become what browsers send.
+    """Parse an exact origin or a wildcard; convert Unicode hosts to ASCII as browsers do.
 
-    Raises ``PolicyError`` (E005) whose hint writes the right value where one can be guessed.
+    Raise ``PolicyError`` (E005) for other texts. Its hint has the right value if it can be guessed.
     """
     try:
         return _parse(text)
@@ -63,13 +63,13 @@ def parse_origin(text: str) -> OriginPattern:
 
 
 _GENERIC_HINT = (
-    "Write an origin as location.origin shows it in the browser's console: "
-    "scheme, host and port if it has one, such as 'https://app.example.com'."
+    "Write the origin as location.origin shows it in the browser's console: "
+    "scheme, host and optional port, such as 'https://app.example.com'."
 )
 
 
 class _Objection(Exception):
-    """Why a text is no origin; ``hint`` where repairing the text would not say it."""
+    """Why a text is not an origin. ``hint`` replaces the hint with the repaired text."""
 
     def __init__(self, reason: str, hint: str | None = None) -> None:
         super().__init__(reason)
@@ -89,20 +89,20 @@ def _parse(text: str) -> OriginPattern:
 
 
 def _split(text: str) -> tuple[str, str]:
-    """Scheme and authority of a text that holds one origin and no more."""
+    """Return scheme and authority of a text that contains exactly one origin."""
     if len(text) > MAX_TEXT_LENGTH:
         raise _Objection(
-            f"has {len(text):,} characters, and no origin has more than {MAX_ORIGIN_LENGTH}",
+            f"has {len(text):,} characters; an origin has at most {MAX_ORIGIN_LENGTH}",
             _GENERIC_HINT,
         )
     if not text.strip():
         raise _Objection("is empty")
     if text in (WILDCARD, NULL):
-        raise _Objection("is not the origin of any one site", _GENERIC_HINT)
+        raise _Objection("is not the origin of a single site", _GENERIC_HINT)
     _refuse_several(text)
     if _LOOKS_LIKE_REGEX.search(text):
         raise _Objection(
-            "looks like a regular expression, and strings are taken literally",
+            "looks like a regular expression, but strings are taken literally",
             f"Write {_compile_hint(text)}, or a wildcard such as 'https://*.example.com'.",
         )
     scheme, separator, rest = text.partition("://")
@@ -132,22 +132,22 @@ def _refuse_several(text: str) -> None:
     elif len(pieces) > 1 and (
         re.search(r"[,;]", text) or text.count("://") > 1 or all("." in piece for piece in pieces)
     ):
-        advice = "a list has one string for each"
+        advice = "a list needs a separate string for each"
     elif "".join(pieces) != text or not text.isprintable():  # "https://my app.example.com"
-        raise _Objection("has white space, commas or invisible characters in it")
+        raise _Objection("contains whitespace, commas or invisible characters")
     else:
         return
     repaired = [origin for piece in pieces if (origin := guess_origin(piece))]
-    hint = f"Write {', '.join(map(repr, repaired))}." if repaired else "Write them one by one."
-    raise _Objection(f"holds several origins; {advice}", hint)
+    hint = f"Write {', '.join(map(repr, repaired))}." if repaired else "Write them separately."
+    raise _Objection(f"contains several origins; {advice}", hint)
 
 
 def _compile_hint(text: str) -> str:
     if "\\" not in text:
-        # Whoever escapes nothing means dots to the letter, but for ".*" and its like.
+        # Without any backslash, dots are probably literal, except in ".*", ".+" and the like.
         text = re.sub(r"\.(?![*+?{])", r"\\.", text)
     if not _compiles(text):
-        return "re.compile(r'...') around a valid pattern"
+        return "re.compile(r'...') with a valid pattern"
     quote = '"' if "'" in text else "'"
     return f"re.compile(r{quote}{text}{quote})"
 
@@ -157,9 +157,9 @@ def _compiles(text: str) -> bool:
         return False
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # "[[" may mean something else in a future Python
+            warnings.simplefilter("ignore")  # Python warns about "[["
             re.compile(text)
-    except Exception:  # noqa: BLE001 -- besides re.error, thousands of brackets raise others
+    except Exception:  # noqa: BLE001 -- thousands of brackets raise more than re.error
         return False
     return True
 
@@ -167,36 +167,36 @@ def _compiles(text: str) -> bool:
 def _check_scheme(scheme: str) -> None:
     if scheme == "*":
         raise _Objection(
-            "has a wildcard for the scheme, which has none",
-            "Write one entry for each scheme, 'https://...' and, if need be, 'http://...'.",
+            "has a wildcard as the scheme, which is not possible",
+            "Write one entry for each scheme: 'https://...' and, if needed, 'http://...'.",
         )
     if not _SCHEME.fullmatch(scheme.lower()) or len(scheme) > MAX_SCHEME_LENGTH:
-        raise _Objection(f"has {scheme!r} for a scheme, which is none")
+        raise _Objection(f"has an invalid scheme {scheme!r}")
     if scheme.lower() == "file":
         # https://html.spec.whatwg.org/#concept-origin: files have opaque origins.
         raise _Objection(
-            "names files, and pages opened from files send the origin 'null'",
-            "Serve the page over http://localhost:8000 while developing and write that; "
-            "'null' is also sent by every sandboxed frame of any site.",
+            "is a file URL; pages opened from files send the origin 'null'",
+            "For development, serve the page from http://localhost:8000 and write that origin. "
+            "Sandboxed frames of any site send 'null' too.",
         )
     if scheme.lower() in PAGELESS_SCHEMES:
-        raise _Objection(f"has the scheme {scheme!r}, and no page has such an origin")
+        raise _Objection(f"has the scheme {scheme!r}; no page has such an origin")
     if scheme.lower() in ("ws", "wss"):
-        raise _Objection(f"has the scheme of a socket ({scheme}), and no page comes from there")
+        raise _Objection(f"has the WebSocket scheme {scheme!r}; no page has such an origin")
 
 
 def _split_port(authority: str) -> tuple[str, str]:
     if authority.startswith("["):
         address, bracket, rest = authority.partition("]")
         if not bracket or rest[:1] not in ("", ":"):
-            raise _Objection("has brackets that do not hold an IPv6 address")
+            raise _Objection("has misplaced brackets; they enclose an IPv6 address")
         host = address + bracket
     elif authority.count(":") > 1:
-        raise _Objection("has more than one colon; an IPv6 address goes into brackets")
+        raise _Objection("has more than one colon; an IPv6 address needs brackets")
     else:
         host = authority.partition(":")[0]
     if authority == f"{host}:":
-        raise _Objection("has a colon and no port")
+        raise _Objection("has a colon but no port")
     return host, authority[len(host) + 1 :]
 
 
@@ -205,34 +205,34 @@ def _check_port(scheme: str, port: str) -> None:
         return
     if not re.fullmatch(r"[0-9]+", port):
         raise _Objection(
-            f"has {port!r} for a port",
-            "Write a number from 1 to 65535, ':*' for any port, or nothing for the default.",
+            f"has an invalid port {port!r}",
+            "Write a number from 1 to 65535, ':*' for any port, or no port for the default.",
         )
-    # Compared by length first: int() of a very long string takes long.
+    # The length is checked first, because int() is slow for a very long string.
     if port.strip("0") == "" or len(port.lstrip("0")) > 5 or int(port) > MAX_PORT:
         raise _Objection(
-            f"has a port outside of 1 to {MAX_PORT}",
-            "Write a port in that range, ':*' for any port, or nothing for the default.",
+            f"has a port outside the range 1 to {MAX_PORT}",
+            "Write a port in that range, ':*' for any port, or no port for the default.",
         )
     if port.startswith("0"):
         raise _Objection("has a port with leading zeros")
     if port == DEFAULT_PORTS.get(scheme):
-        raise _Objection(f"names {scheme}'s default port, which browsers leave out")
+        raise _Objection(f"has the default port of {scheme}, which browsers omit")
 
 
 def _parse_host(host: str, subdomains: bool) -> str:
-    """The host as browsers send it."""
+    """Return the host as browsers send it."""
     if host == "*":
         raise _Objection(
-            "has a wildcard for the whole host",
-            "Name the host, as in 'https://*.example.com', or write '*' alone for any origin "
-            "(which excludes credentials).",
+            "has a wildcard as the whole host",
+            "Write a host, as in 'https://*.example.com', or '*' alone for any origin "
+            "(without credentials).",
         )
     if "*" in host:
-        raise _Objection("has a wildcard that is not the whole of the first label")
+        raise _Objection("has a wildcard that is not the whole first label")
     if not host:
         raise _Objection("has no host")
-    if len(host) > MAX_HOST_LENGTH:  # before anything reads it; ASCII is no shorter
+    if len(host) > MAX_HOST_LENGTH:  # before any parsing; its ASCII form is not shorter
         raise _Objection(f"has a host of {len(host)} characters; {MAX_HOST_LENGTH} is the limit")
     if not host.isascii():
         host = _to_ascii(host)
@@ -241,7 +241,7 @@ def _parse_host(host: str, subdomains: bool) -> str:
         if subdomains:
             raise _Objection("has a wildcard before an IP address, which has no subdomains")
         if address != host:
-            raise _Objection("has an IP address that browsers write in another way")
+            raise _Objection("has an IP address that browsers write differently")
     else:
         _check_name(host)
     return host
@@ -253,44 +253,44 @@ def _check_name(host: str) -> None:
         raise _Objection(f"has a host of {len(labels)} labels; {MAX_LABELS} is the limit")
     for label in labels:
         if not label:
-            raise _Objection("has an empty label: two dots in a row, or one at an end")
+            raise _Objection("has an empty label: two dots in a row, or a dot at the start or end")
         if len(label) > MAX_LABEL_LENGTH:
             raise _Objection(
                 f"has a label of {len(label)} characters; {MAX_LABEL_LENGTH} is the limit"
             )
         if not _LABEL.fullmatch(label):
-            raise _Objection(f"has {label!r} in its host, which no host name can hold")
+            raise _Objection(f"has an invalid label {label!r} in its host")
 
 
 def _to_ascii(host: str) -> str:
-    """UTS 46, not transitional, as https://url.spec.whatwg.org/#concept-domain-to-ascii."""
+    """Apply UTS 46, non-transitional: https://url.spec.whatwg.org/#concept-domain-to-ascii."""
     try:
         return idna.encode(host, uts46=True, std3_rules=False, transitional=False).decode("ascii")
     except idna.IDNAError as error:
         raise _Objection(
-            f"has a host that cannot be turned into ASCII ({error})",
+            f"has a host that cannot be converted to ASCII ({error})",
             "Write the host as location.origin shows it in the browser's console, "
-            "beginning with 'xn--'.",
+            "starting with 'xn--'.",
         ) from None
 
 
 def _ends_in_number(host: str) -> bool:
-    """https://url.spec.whatwg.org/#ends-in-a-number-checker: then it is IPv4 or nothing."""
+    """Return whether only IPv4 is valid: https://url.spec.whatwg.org/#ends-in-a-number-checker."""
     last = host.removesuffix(".").rpartition(".")[2]
     return re.fullmatch(r"[0-9]+|0x[0-9a-f]*", last) is not None
 
 
 def _canonical_address(host: str) -> str:
-    """The address as https://url.spec.whatwg.org/#host-serializing writes it."""
+    """Return the address as https://url.spec.whatwg.org/#host-serializing writes it."""
     try:
         if not host.startswith("["):
-            # inet_aton reads what browsers read: 127.1, 0x7f.0.0.1, 2130706433.
+            # inet_aton accepts the same forms as browsers: 127.1, 0x7f.0.0.1, 2130706433.
             return socket.inet_ntoa(socket.inet_aton(host.removesuffix(".")))
         address = ipaddress.IPv6Address(host[1:-1])
     except (ValueError, OSError):
-        raise _Objection("has a host that is no IP address, though it looks like one") from None
+        raise _Objection("has a host that looks like an IP address but is not valid") from None
     if address.scope_id:
-        raise _Objection("has an IPv6 zone, which no origin can hold")
+        raise _Objection("has an IPv6 zone; an origin has none")
     if mapped := address.ipv4_mapped:
         # Python writes ::ffff:127.0.0.1 (from 3.13), browsers ::ffff:7f00:1.
         high, low = divmod(int(mapped), 1 << 16)
@@ -299,9 +299,9 @@ def _canonical_address(host: str) -> str:
 
 
 def guess_origin(text: str) -> str | None:
-    """The origin that was probably meant; None where that would be a wild guess.
+    """Return the origin that was probably meant, or None if that would be a wild guess.
 
-    A URL from an address bar, say, or ``App.Example.com``.
+    It repairs a URL from an address bar or ``App.Example.com``, for example.
     """
     if len(text) > MAX_TEXT_LENGTH:
         return None
@@ -310,7 +310,7 @@ def guess_origin(text: str) -> str | None:
         return WILDCARD
     if text in (WILDCARD, NULL):
         return text
-    # "HTTPS:/App.Example.com/" and "//app.example.com" are near enough to see what is meant.
+    # "https:/app.example.com" and "//app.example.com" have a slash or a scheme missing.
     text = re.sub(r"^(https?)(?::/*|//)", r"\1://", text)
     scheme, separator, rest = text.partition("://")
     if not separator:
@@ -319,7 +319,7 @@ def guess_origin(text: str) -> str | None:
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
     try:
         if authority.count(":") > 1 and not authority.startswith("["):
-            # "::1:3000" is an address as well, but hardly the one that was meant.
+            # "::1:3000" is a valid address, but it probably means port 3000.
             address, colon, port = authority.rpartition(":")
             if len(port) < 4 or ip_address(address) is None:
                 address, colon, port = authority, "", ""
@@ -337,7 +337,7 @@ def guess_origin(text: str) -> str | None:
 
 def _repair_host(host: str) -> str:
     if host.startswith(".") and host.count(".") > 1:
-        host = f"*{host}"  # Django's ALLOWED_HOSTS means subdomains by it
+        host = f"*{host}"  # means subdomains in Django's ALLOWED_HOSTS
     before, wildcard, host = host.rpartition("*")
     if wildcard and not before and host.count(".") == 1:
         host = f".{host}"  # "*example.com"

@@ -1,7 +1,6 @@
-"""An origin or a wildcard over origins, as a value; and what browsers can send in ``Origin``.
+"""The value of an origin or wildcard, and a strict reader for the ``Origin`` header.
 
-This is all that a request needs to know of origins, beside the matcher. What people may write is
-another matter: see ``parser``.
+``parser`` reads origins that people write, with helpful errors.
 """
 
 from __future__ import annotations
@@ -13,12 +12,12 @@ from .sites import is_loopback
 
 MAX_HOST_LENGTH = 253  # RFC 1035, section 3.1, without the trailing dot
 MAX_LABEL_LENGTH = 63
-# DNS has room for 127 labels, but names in use have a dozen at most. All that can cover an entry is
-# looked for label by label, so each of them costs something.
+# DNS allows 127 labels, but names in use have at most a dozen. Each label costs time where the
+# entries that cover another entry are looked up.
 MAX_LABELS = 32
-MAX_SCHEME_LENGTH = 64  # no scheme in use comes near
+MAX_SCHEME_LENGTH = 64  # schemes in use are much shorter
 MAX_PORT = 65535
-# Nothing longer can be an origin, so nothing longer is looked at.
+# Longer texts cannot be origins and are not parsed.
 MAX_ORIGIN_LENGTH = MAX_SCHEME_LENGTH + len("://") + MAX_HOST_LENGTH + len(":65535")
 
 ANY_PORT = "*"
@@ -27,8 +26,8 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 _SENT_LABEL = f"[a-z0-9_-]{{1,{MAX_LABEL_LENGTH}}}"
 # The serialisation of an origin (https://html.spec.whatwg.org/#ascii-serialisation-of-an-origin)
-# with a host that a name server or an address can stand for. No two parts of the expression can
-# match the same text in two ways: its time is linear, whatever a stranger sends.
+# whose host is a DNS name or an IP address. No text can match in two ways, so matching takes linear
+# time for any input.
 _SERIALISED = re.compile(
     rf"([a-z][a-z0-9+.-]{{0,{MAX_SCHEME_LENGTH - 1}}})://"
     rf"({_SENT_LABEL}(?:\.{_SENT_LABEL}){{0,{MAX_LABELS - 1}}}|\[[0-9a-f:]{{2,39}}\])"
@@ -40,8 +39,9 @@ _SERIALISED = re.compile(
 class OriginPattern:
     """An exact origin, or a wildcard over subdomains, ports or both.
 
-    ``host`` is what browsers send: ASCII, IPv6 in brackets, without the wildcard. ``port`` is
-    ``""`` for the scheme's default and ``"*"`` for any, also none. ``str()`` gives the normal form.
+    ``host`` is as browsers send it: ASCII, IPv6 in brackets, without the wildcard. ``port`` is
+    ``""`` for the scheme's default port and ``"*"`` for any port, including the default. ``str()``
+    returns the normalized form.
     """
 
     scheme: str
@@ -56,23 +56,24 @@ class OriginPattern:
 
     @property
     def is_exact(self) -> bool:
-        """Whether just one origin matches."""
+        """Whether exactly one origin matches."""
         return not self.subdomains and self.port != ANY_PORT
 
     @property
     def is_insecure(self) -> bool:
-        """Whether anyone on the network's path can speak as this origin: http beyond loopback."""
+        """Whether attackers on the network can fake its pages: http, except on loopback hosts."""
         return self.scheme == "http" and not is_loopback(self.host)
 
 
-# What a list of origins holds once it is parsed; a string is "null" or "*".
+# An entry of a parsed list of origins. A string is "null" or "*".
 Entry = OriginPattern | re.Pattern[str] | str
 
 
 def split_origin(origin: str) -> tuple[str, str, str] | None:
-    """Scheme, host and port (``""`` if none) of an ``Origin`` header; None if no browser sends it.
+    """Return scheme, host and port (``""`` if none) of an ``Origin`` header.
 
-    Safe on anything a stranger can send: bounded in length and time, and it never raises.
+    Return None for values that browsers do not send. Safe for untrusted input: the time is bounded,
+    and no exception is raised.
     """
     if len(origin) > MAX_ORIGIN_LENGTH:
         return None
@@ -82,7 +83,7 @@ def split_origin(origin: str) -> tuple[str, str, str] | None:
     scheme, host, port = match.groups("")
     if len(host) > MAX_HOST_LENGTH:
         return None
-    # A browser leaves the default port out.
+    # Browsers omit the default port.
     if port and (port == DEFAULT_PORTS.get(scheme) or int(port) > MAX_PORT):
         return None
     return scheme, host, port

@@ -1,8 +1,8 @@
-"""A regular expression as a small tree, for those who look at patterns without running them.
+"""Read a regular expression as a small tree, to analyze it without running it.
 
-The tree comes from the parser of ``re``, the only reader of patterns that always agrees with it.
-That parser is not documented and can change with any Python. So this module is the only one that
-knows its shapes, and it reads what it knows. For all else there is no tree.
+The tree comes from the parser of ``re``, so it always agrees with ``re``. That parser is not
+documented and can change in any Python version. Only this module knows its output, and patterns
+with unknown parts have no tree.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-# The characters that are told apart: what URLs consist of, and one for all others.
+# The characters of URLs, and "é", which represents all others.
 ALPHABET = frozenset(string.ascii_letters + string.digits + string.punctuation + " é")
-# In this order they are tried where a pattern leaves the character open.
+# Where a pattern allows several characters, they are tried in this order.
 TYPICAL = "ab1-.:/"
-# Deeper than anyone writes, and far from Python's limit for recursion.
+# Deeper than any real pattern, and far below Python's recursion limit.
 MAX_DEPTH = 60
 
 _CATEGORIES: dict[str, Callable[[str], bool]] = {
@@ -32,12 +32,12 @@ _BEGINNINGS = ("AT_BEGINNING", "AT_BEGINNING_STRING")
 
 
 class UnreadableError(Exception):
-    """The pattern has no tree: it holds what this module does not know."""
+    """The pattern has no tree, because this module does not know some part of it."""
 
 
 @dataclass(frozen=True)
 class Characters:
-    """One character out of ``admitted``. ``typical`` are those worth trying, in their order."""
+    """One character of ``admitted``. ``typical`` lists those worth trying, in that order."""
 
     admitted: frozenset[str]
     typical: tuple[str, ...]
@@ -45,7 +45,7 @@ class Characters:
 
 @dataclass(frozen=True)
 class Sequence:
-    """Each of ``parts``, one after the other."""
+    """All ``parts``, one after another."""
 
     parts: tuple[Node, ...]
 
@@ -59,7 +59,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Repeat:
-    """``part``, at least ``least`` and at most ``most`` times; None for any number."""
+    """``part``, at least ``least`` and at most ``most`` times (None: no limit)."""
 
     part: Node
     least: int
@@ -68,7 +68,7 @@ class Repeat:
 
 @dataclass(frozen=True)
 class Atomic:
-    """``part``, as it matches first: possessive repeats and atomic groups."""
+    """``part`` without backtracking into it: possessive repeats and atomic groups."""
 
     part: Node
 
@@ -85,26 +85,26 @@ NOTHING = Sequence(())
 
 
 def read(pattern: re.Pattern[str]) -> Node:
-    """The tree of ``pattern``. Raises ``UnreadableError``, and nothing else."""
+    """Return the tree of ``pattern``. Raise only ``UnreadableError``."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # re.compile has given them already
+            warnings.simplefilter("ignore")  # re.compile has already issued them
             tree = _parser().parse(pattern.pattern, pattern.flags & ~re.DEBUG)
         return _sequence(tree, pattern.flags, MAX_DEPTH)
     except UnreadableError:
         raise
     except Exception as error:
-        # A tree of another shape fails in ways that nobody can foresee.
+        # An unknown output of the parser can raise any exception.
         raise UnreadableError(repr(error)) from error
 
 
 def _parser() -> Any:
-    for name in ("re._parser", "sre_parse"):  # from Python 3.11 on, and before
+    for name in ("re._parser", "sre_parse"):  # since Python 3.11, and before
         try:
             return importlib.import_module(name)
         except ImportError:
             continue
-    raise UnreadableError("Python's parser of patterns is not where it was")
+    raise UnreadableError("Python's parser of regular expressions was not found")
 
 
 def _sequence(tree: Iterable[Any], flags: int, depth: int) -> Node:
@@ -135,7 +135,7 @@ def _node(op: str, argument: Any, flags: int, depth: int) -> Node:
         return Atomic(repeat) if op == "POSSESSIVE_REPEAT" else repeat
     if op in ("ASSERT", "ASSERT_NOT"):
         direction, part = argument
-        # What lies behind has a fixed length, and so costs little.
+        # A lookbehind has a fixed length, so it costs little.
         return Assertion(_sequence(part, flags, depth) if direction > 0 else NOTHING)
     raise UnreadableError(op)
 
@@ -149,13 +149,13 @@ def _characters(op: str, argument: Any, ignores_case: bool) -> Characters:
     admitted = frozenset(ALPHABET - listed if is_negated else listed)
     likely = [character for character in TYPICAL if character in admitted]
     if op == "ANY":
-        # A lone dot is most likely a dot that somebody forgot to escape.
+        # A single dot is most likely a literal dot that is not escaped.
         likely.insert(0, ".")
     return Characters(admitted, tuple(dict.fromkeys((*likely, *named))))
 
 
 def _listed(op: str, argument: Any) -> tuple[set[str], list[str], bool]:
-    """Which characters are listed, which of them by name, and whether all others are meant."""
+    """Return the listed characters, those listed one by one, and whether they are excluded."""
     if op == "ANY":
         return set(), [], True
     if op != "IN":

@@ -1,8 +1,7 @@
-"""What a regular expression lets in, found by trying.
+"""Find out which origins a regular expression allows, by trying examples.
 
-Nobody reads a pattern as carefully as an attacker does. So origins that it matches are made up from
-its tree, then changed in the ways that attackers change them, and tried. A pattern that could take
-very long is not tried: that is counted first.
+The examples are made from the tree of the pattern, then changed in the ways that attackers use. A
+pattern that could take very long is not tried: its steps are counted first.
 """
 
 from __future__ import annotations
@@ -42,42 +41,43 @@ from .regex_tree import (
 )
 from .sites import covers_public_suffix, ip_address, is_loopback, registrable_domain
 
-# Each branch of a pattern is tried, up to so many; and so many combinations of its parts.
+# Limits for the branches of a pattern, and for the combinations of its parts.
 _MOST_ALTERNATIVES = 1_000
 _MOST_COMBINATIONS = 256
-# Of one part of a pattern, so many combinations.
+# Limit for the combinations within one part.
 _MOST_COMBINATIONS_OF_A_PART = 16
-# A step takes Python 1 to 10 nanoseconds. More of them cost more than the rest of a request.
+# A step takes 1 to 10 nanoseconds. More steps than this cost more than the rest of a request.
 SLOW_STEPS = 500_000
-# No text that is made up comes near. So much longer, and no longer, may a pattern take for texts of
-# that length if it is to be tried on hundreds of them.
+# A pattern is tried on hundreds of examples only if no text up to this length, which is longer than
+# the examples, takes more steps than this.
 _TRIED_LENGTH = 64
 _TRIED_STEPS = 5_000_000
-# What one of these texts may really take.
+# Limit for the steps of one example.
 _SAMPLE_STEPS = 100_000
-# What most servers accept of a path at least: gunicorn's limit for the whole line is 4094.
+# Most servers accept paths of this length: gunicorn's limit for the request line is 4094.
 _PATH_LENGTH = 4_000
 _PERIODIC_FROM = 100
-# How often a part is repeated at most while steps are counted: no text is longer. Where that is too
-# much work, less often, for repetitions that multiply do so with a few as well.
+# How often a part is repeated at most while steps are counted. Hosts are not longer than the first
+# limit. If that is too much work, the next limit is used: a few repetitions also show whether the
+# steps multiply.
 _REPEATS = (MAX_HOST_LENGTH, 16, 4)
-# Names that have nothing in common, and shorter ones for patterns that may take long.
+# Unrelated names, and short ones for patterns that may take long.
 _STRANGERS = ("stranger.example", "elsewhere.test")
 _SHORT_STRANGERS = ("https://ab.io", "https://xy.de")
 
 
 def samples(pattern: re.Pattern[str]) -> tuple[OriginPattern, ...]:
-    """Some origins that ``pattern`` matches, as different as its parts allow; maybe none."""
+    """Return origins that ``pattern`` matches, as varied as its parts allow; maybe none."""
     return _try(pattern).samples
 
 
 def why_untried(pattern: re.Pattern[str]) -> str | None:
-    """Why there are no samples, as the end of a sentence; None if there are."""
+    """Return why there are no samples, as the end of a sentence; None if there are some."""
     return _try(pattern).why_untried
 
 
 def matches_strangers(pattern: re.Pattern[str]) -> bool:
-    """Whether ``pattern`` matches about any origin of a scheme and port."""
+    """Return whether ``pattern`` matches unrelated hosts, and so probably any host."""
     found = samples(pattern)
     if not found:
         return all(
@@ -91,16 +91,17 @@ def matches_strangers(pattern: re.Pattern[str]) -> bool:
 
 
 def registrable_by_anyone(pattern: re.Pattern[str]) -> tuple[str, str] | None:
-    """Two origins that ``pattern`` matches, under names that two people could have registered.
+    """Return two origins that ``pattern`` matches and that may have different owners, or None.
 
-    Any name below ``github.io`` is such a case, or any that begins with ``shop-``. A pattern that
-    lists the names it means is none: a name that is changed by a letter is on no list.
+    A pattern for all names below ``github.io`` matches such origins, or one for all names that
+    begin with ``shop-``. A pattern that lists its names does not: no name that differs by a
+    character is in the list.
     """
     seen: set[str] = set()
     for origin in samples(pattern):
         if origin.host in seen or is_loopback(origin.host) or ip_address(origin.host) is not None:
             continue
-        seen.add(origin.host)  # what goes for a host goes for it with other ports and schemes
+        seen.add(origin.host)  # ports and schemes do not change the owner
         owner = _owned_name(origin.host)
         rest = origin.host.removesuffix(owner)
         others = {
@@ -114,9 +115,9 @@ def registrable_by_anyone(pattern: re.Pattern[str]) -> tuple[str, str] | None:
 
 
 def insecure_sample(pattern: re.Pattern[str]) -> str | None:
-    """An http origin beyond loopback that ``pattern`` matches, if one was found."""
+    """Return an http origin that ``pattern`` matches and that is not loopback, or None."""
     for origin in samples(pattern):
-        # Whatever its scheme: "[a-z]+" was tried as "a", and admits "http".
+        # Try "http" on every sample: "[a-z]+" has samples with the scheme "a", but matches "http".
         insecure = replace(origin, scheme="http")
         if insecure.is_insecure and pattern.fullmatch(str(insecure)):
             return str(insecure)
@@ -124,32 +125,32 @@ def insecure_sample(pattern: re.Pattern[str]) -> str | None:
 
 
 def is_slow(pattern: re.Pattern[str]) -> bool:
-    """Whether an origin that does not match takes ``pattern`` unreasonably many steps.
+    """Return whether ``pattern`` takes too many steps to reject some origin.
 
-    Of all that ``split_origin`` lets through, those that lead to the most steps are looked for.
-    False where that is unknown: then there are no samples either.
+    It searches all texts that ``split_origin`` accepts. Return False if the answer is unknown: then
+    there are no samples either.
     """
     return bool(_has_slow_text(pattern, _origin_texts(MAX_ORIGIN_LENGTH)))
 
 
 def is_slow_on_paths(pattern: re.Pattern[str]) -> bool | None:
-    """Whether a path takes ``pattern``, matched from its start, unreasonably many steps.
+    """Return whether ``pattern``, matched from the start, takes too many steps to reject some path.
 
-    None where that is unknown.
+    Return None if the answer is unknown.
     """
     return _has_slow_text(pattern, _path_texts(pattern.pattern))
 
 
 def lookalike(pattern: re.Pattern[str]) -> tuple[str, str, str] | None:
-    """An origin of somebody else's that ``pattern`` matches beside its own.
+    """Return an origin with another owner that ``pattern`` matches by mistake, or None.
 
-    Returns the origin meant, the origin that matches too, and why: "a dot is not escaped".
+    The result is the intended origin, the other origin and the reason: "a dot is not escaped".
     """
     for origin in samples(pattern):
         owner = registrable_domain(origin.host)
         for host, why in _lookalike_hosts(origin.host, owner):
             if re.search(r"(^|\.)(?!xn--)[a-z-]*[0-9][a-z0-9-]*$", host):
-                continue  # no top-level name has a digit in it
+                continue  # top-level names have no digits
             other = str(replace(origin, host=host))
             if registrable_domain(host) != owner and pattern.fullmatch(other) and _origin(other):
                 return str(origin), other, why
@@ -157,10 +158,10 @@ def lookalike(pattern: re.Pattern[str]) -> tuple[str, str, str] | None:
 
 
 def _owned_name(host: str) -> str:
-    """What somebody may have registered of ``host``: the shortest part that can be told apart."""
+    """Return the shortest end of ``host`` that belongs to a single owner."""
     owner = registrable_domain(host)
     while covers_public_suffix(owner) and len(owner) < len(host):
-        # Below amazonaws.com lie suffixes: nobody owns all of it but Amazon.
+        # amazonaws.com has public suffixes below it, so names below it have different owners.
         rest = host[: -len(owner) - 1].rpartition(".")[2]
         owner = f"{rest}.{owner}"
     return owner
@@ -174,7 +175,7 @@ def _origin(text: str) -> OriginPattern | None:
 
 
 def _changed_names(name: str) -> Iterator[str]:
-    """``name`` with one character more, or another one, at each place but the dots."""
+    """Yield ``name`` with a character added or replaced, at each place except the dots."""
     for index, character in enumerate(name):
         if character != ".":
             for other in "ax07":
@@ -187,9 +188,9 @@ def _lookalike_hosts(host: str, owner: str) -> Iterator[tuple[str, str]]:
     for index, character in enumerate(host):
         if character == ".":
             yield f"{host[:index]}x{host[index + 1 :]}", "a dot is not escaped"
-    yield f"evil{owner}", "anything may stand before the name"
-    yield f"{host}.evil.example", "the end is open"
-    yield f"{host}evil.example", "the end is open"
+    yield f"evil{owner}", "other text can come before the name"
+    yield f"{host}.evil.example", "other text can come after the name"
+    yield f"{host}evil.example", "other text can come after the name"
 
 
 class _Trial(NamedTuple):
@@ -199,14 +200,14 @@ class _Trial(NamedTuple):
 
 _TOO_LARGE = _Trial((), "it is too large")
 _TOO_SLOW = _Trial((), "it takes too many steps")
-_UNREADABLE = _Trial((), "the check cannot read all of it, nor tell how long it takes")
+_UNREADABLE = _Trial((), "the check cannot analyze what it matches or how long it takes")
 
 
-@functools.lru_cache(maxsize=256)  # each of the questions above asks for it
+@functools.lru_cache(maxsize=256)  # most functions above call it
 def _try(pattern: re.Pattern[str]) -> _Trial:
     try:
         tree = read(pattern)
-        # Each repetition in full: what is too large to be counted is not tried.
+        # Count all repetitions: a pattern that is too large to count is not tried.
         automaton = Automaton(tree, _ALPHABET, MAX_HOST_LENGTH)
         if automaton.costly_text(_origin_texts(_TRIED_LENGTH), _TRIED_STEPS):
             return _TOO_SLOW
@@ -227,27 +228,27 @@ def _try(pattern: re.Pattern[str]) -> _Trial:
         return _TOO_LARGE
     found = (_origin(text) for text in texts if pattern.fullmatch(text))
     origins = tuple(dict.fromkeys(filter(None, found)))
-    return _Trial(origins, None if origins else "no origin was found that it matches")
+    return _Trial(origins, None if origins else "no origin that it matches was found")
 
 
 def _sendable(texts: list[str]) -> list[str]:
-    # Origins are in lower case, whatever a pattern with IGNORECASE looks like.
+    # Origins are in lower case, even if a pattern with IGNORECASE is not.
     return [text for text in map(str.lower, texts) if split_origin(text)]
 
 
 def _is_quick(pattern: re.Pattern[str], text: str) -> bool:
-    """Whether one attempt at ``text`` does no harm."""
+    """Return whether matching ``text`` once is fast enough."""
     try:
         automaton = Automaton(read(pattern), _ALPHABET, MAX_HOST_LENGTH)
         return automaton.count_steps(text) <= _TRIED_STEPS
     except UnreadableError:
-        return True  # nothing is known, and the text is short
+        return True  # unknown, but the text is short
     except BudgetSpentError:
         return False
 
 
 def _has_slow_text(pattern: re.Pattern[str], texts: Texts) -> bool | None:
-    """Whether one of ``texts`` is found to be slow; None if the pattern cannot be judged."""
+    """Return whether one of ``texts`` takes too many steps; None if the answer is unknown."""
     try:
         tree = read(pattern)
     except UnreadableError:
@@ -297,9 +298,9 @@ def _path_texts(written: str) -> Texts:
 
 
 class _Variety(NamedTuple):
-    """Texts that a node may match: with each of its branches once, and more of them.
+    """Texts that a node may match: ``needed`` takes each branch once, ``more`` adds variants.
 
-    Conditions are taken for fulfilled; ``fullmatch`` has the last word.
+    Conditions count as fulfilled, so callers check the texts with ``fullmatch``.
     """
 
     needed: list[str]
@@ -313,7 +314,7 @@ def _vary(node: Node, most: int = _MOST_COMBINATIONS_OF_A_PART) -> _Variety:
         case Sequence():
             return _combine([_vary(part) for part in node.parts], most)
         case Choice():
-            # In turns: the second branch is not to wait until the first has run out.
+            # Take turns, so that the first branch does not use up the limit alone.
             branches = [_vary(branch) for branch in node.branches]
             return _Variety(
                 _in_turns(branch.needed for branch in branches),
@@ -333,7 +334,7 @@ def _in_turns(lists: Iterable[list[str]]) -> list[str]:
 
 
 def _combine(parts: list[_Variety], most: int) -> _Variety:
-    """All parts by their first texts, then one after the other by its other texts, then all."""
+    """Join the parts: first texts only, then one part varied at a time, then all combinations."""
     if not all(part.needed for part in parts):
         return _Variety([], [])
     first = [part.needed[0] for part in parts]
@@ -354,10 +355,10 @@ def _combine(parts: list[_Variety], most: int) -> _Variety:
 def _repeat(node: Repeat, part: _Variety) -> _Variety:
     needed, more = part
     if needed[:1] == ["."] and more:
-        # Where any character may be repeated, a label is likelier than dots.
+        # A repeated "any character" is more likely a label than dots.
         needed, more = more[:1], [*more[1:], *needed]
     if {":", "/"} <= {*needed, *more}:
-        # ".*" may stand for the scheme, or for its end, and for the host as well as for a label.
+        # ".*" can match a scheme or the end of one, and a whole host or a single label.
         wide = ["https://a", "http://a", "https", "http", "s://a", "://a", "https://a.b"]
         more = [*wide, *more]
     nothing = [""] if not node.least else []
@@ -366,7 +367,7 @@ def _repeat(node: Repeat, part: _Variety) -> _Variety:
 
 
 def _multiply(texts: list[str], times: int) -> list[str]:
-    # Looked at before it is written out: it may be more than any memory holds.
+    # Check the length first: the repeated text may be larger than the memory.
     return [text * times for text in texts if len(text) * times <= MAX_ORIGIN_LENGTH]
 
 

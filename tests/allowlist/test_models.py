@@ -66,7 +66,7 @@ def test_what_cannot_be_read_can_be_saved_and_found() -> None:
             "'https://a.example/' has a path; an origin has none. Write 'https://a.example'.",
         ),
         ({"origin": ""}, "origin", "This field cannot be blank."),
-        ({"origin": "*"}, "origin", "is not the origin of any one site"),
+        ({"origin": "*"}, "origin", "is not the origin of a single site"),
         ({"origin": "null"}, "origin", "List the origins that you trust"),
         ({"origin": "http://a.example"}, "origin", "Write 'https://a.example'"),
         ({"origin": "https://*.github.io"}, "origin", "such as 'https://*.yours.github.io'"),

@@ -180,7 +180,7 @@ class TestUnusableRows:
         [
             ({"origin": "https://a.example/path"}, "has a path; an origin has none"),
             ({"origin": ""}, "is empty"),
-            ({"origin": "*"}, "is not the origin of any one site"),
+            ({"origin": "*"}, "is not the origin of a single site"),
             ({"origin": "HTTPS://A.EXAMPLE"}, "has upper-case letters"),
             ({"origin": "https://münchen.example"}, "is not written as browsers send it"),
             ({"origin": "null"}, "credentials are allowed"),

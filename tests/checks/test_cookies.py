@@ -13,8 +13,8 @@ from django_cors_policy.checks import check_cookies
 from .common import CREDENTIALS, GOOD, ids, warning
 
 FINE = (
-    "If that origin and this server are one site (same scheme, same registrable name), all is "
-    "well: name this server's hosts in ALLOWED_HOSTS, or silence this check."
+    "If the origin and this server are on the same site (same scheme and registrable domain), "
+    "nothing is wrong: add this server's hosts to ALLOWED_HOSTS, or silence this check."
 )
 
 
@@ -26,9 +26,9 @@ def test_w008_samesite(settings: Any) -> None:
             "W008",
             "CORS_POLICIES['default']['ALLOW_CREDENTIALS']",
             "Pages on 'https://app.example.com' may send credentials, but SESSION_COOKIE_SAMESITE "
-            "is 'Lax': from another site, browsers leave the session cookie out.",
+            "is 'Lax': browsers do not send the session cookie from another site.",
             f"{FINE} Otherwise set SESSION_COOKIE_SAMESITE = 'None' and SESSION_COOKIE_SECURE = "
-            "True, and mind that many browsers block third-party cookies.",
+            "True. Many browsers block third-party cookies even then.",
         )
     ]
 
@@ -42,7 +42,7 @@ def test_w009_secure(settings: Any) -> None:
             "W009",
             "CORS_POLICIES['default']['ALLOW_CREDENTIALS']",
             "Pages on 'https://app.example.com' may send credentials, but the session cookie is "
-            "not Secure: browsers reject a cookie for other sites without it.",
+            "not Secure: browsers reject cookies with SameSite=None that are not Secure.",
             f"Set SESSION_COOKIE_SECURE = True. {FINE}",
         )
     ]

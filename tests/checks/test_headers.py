@@ -26,9 +26,9 @@ def test_w006_csrf_header(settings: Any) -> None:
         warning(
             "W006",
             "CORS_POLICIES['default']['ALLOW_HEADERS']",
-            "Credentials are allowed and 'x-csrftoken' is not, so no script on an allowed origin "
-            "can send Django's CSRF token in that header.",
-            "Add 'x-csrftoken'; if no view of this policy is CSRF-protected, silence this check.",
+            "Credentials are allowed, but the header 'x-csrftoken' is not: scripts on an allowed "
+            "origin cannot send Django's CSRF token in it.",
+            "Add 'x-csrftoken'. If this policy has no CSRF-protected views, silence this check.",
         )
     ]
 
@@ -60,13 +60,14 @@ def test_w006(
     assert ids(check_headers()) == expected
 
 
-LEFT_OUT = "Leave it out."
-ALL_LEFT_OUT = "Leave them out."
+REMOVE = "Remove it."
+REMOVE_ALL = "Remove them."
 BY_THEMSELVES = (
-    " For requests with cookies, set ALLOW_CREDENTIALS to True: browsers send them by themselves."
+    " To allow requests with cookies, set ALLOW_CREDENTIALS to True: browsers add the cookies "
+    "themselves."
 )
 FRONT_END = " If your front end sets such a header on its requests, remove it there first."
-SENT = " If your views do send such a header in responses, silence this check."
+SENT = " If your views send such a header in responses, silence this check."
 
 
 @pytest.mark.parametrize(
@@ -75,48 +76,49 @@ SENT = " If your views do send such a header in responses, silence this check."
         pytest.param(
             "ALLOW_HEADERS",
             ["accept", "accept-encoding", "authorization", "DNT", "origin", "x-csrftoken"],
-            "Browsers let no script set 'accept-encoding', 'dnt', 'origin'.",
-            ALL_LEFT_OUT,
+            "Browsers do not let scripts set 'accept-encoding', 'dnt', 'origin'.",
+            REMOVE_ALL,
             id="the default of django-cors-headers before 4.0",
         ),
         (
             "ALLOW_HEADERS",
             ["Cookie"],
-            "Browsers let no script set 'cookie'.",
-            LEFT_OUT + BY_THEMSELVES,
+            "Browsers do not let scripts set 'cookie'.",
+            REMOVE + BY_THEMSELVES,
         ),
         (
             "ALLOW_HEADERS",
             ["x-a", "Sec-Fetch-Site", "Access-Control-Allow-Origin"],
-            "Browsers let no script set 'sec-fetch-site'. Requests need no "
-            "'access-control-allow-origin': the middleware writes such headers on responses.",
-            ALL_LEFT_OUT + FRONT_END,
+            "Browsers do not let scripts set 'sec-fetch-site'. Requests do not need "
+            "'access-control-allow-origin': the middleware sets such headers on responses.",
+            REMOVE_ALL + FRONT_END,
         ),
         (
             "ALLOW_HEADERS",
             ["Access-Control-Max-Age"],
-            "Requests need no 'access-control-max-age': the middleware writes such headers on "
+            "Requests do not need 'access-control-max-age': the middleware sets such headers on "
             "responses.",
-            LEFT_OUT + FRONT_END,
+            REMOVE + FRONT_END,
         ),
         (
             "EXPOSE_HEADERS",
             ["Set-Cookie"],
-            "Browsers never show 'set-cookie' to scripts.",
-            LEFT_OUT,
+            "Browsers never let scripts read 'set-cookie'.",
+            REMOVE,
         ),
         (
             "EXPOSE_HEADERS",
             ["x-total-count", "Authorization", "X-CSRFToken", "accept", "content-type"],
-            "Requests have 'authorization', 'x-csrftoken', 'accept', and responses do not.",
-            ALL_LEFT_OUT + SENT,
+            "Responses normally do not have 'authorization', 'x-csrftoken', 'accept', only "
+            "requests do.",
+            REMOVE_ALL + SENT,
         ),
         (
             "EXPOSE_HEADERS",
             ["Access-Control-Allow-Origin", "set-cookie2", "origin"],
-            "Browsers never show 'set-cookie2' to scripts. Requests have 'origin', and responses "
-            "do not. Only the browser needs 'access-control-allow-origin'.",
-            ALL_LEFT_OUT + SENT,
+            "Browsers never let scripts read 'set-cookie2'. Responses normally do not have "
+            "'origin', only requests do. Only the browser needs 'access-control-allow-origin'.",
+            REMOVE_ALL + SENT,
         ),
     ],
 )
@@ -131,7 +133,7 @@ def test_w016_useless_headers(
 def test_w016_cookies_that_are_sent_already(settings: Any) -> None:
     origins = {"ALLOW_ORIGINS": ["https://app.example.com"]}
     [message] = warnings_about(settings, **origins, ALLOW_HEADERS=["cookie"], **CREDENTIALS)
-    assert message.hint == LEFT_OUT
+    assert message.hint == REMOVE
 
 
 def test_what_is_useless_is_sent_as_written(settings: Any) -> None:

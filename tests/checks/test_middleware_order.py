@@ -42,8 +42,8 @@ def test_w003_twice(settings: Any) -> None:
         warning(
             "W003",
             "MIDDLEWARE[2]",
-            f"{OURS!r} stands there a second time.",
-            "Leave it out; MIDDLEWARE[0] does the work.",
+            f"{OURS!r} is listed a second time.",
+            "Remove it and keep MIDDLEWARE[0].",
         )
     ]
 
@@ -56,9 +56,9 @@ def test_w003_beside_django_cors_headers(settings: Any, middleware: list[int]) -
         warning(
             "W003",
             f"MIDDLEWARE[{middleware.index(1)}]",
-            "'corsheaders.middleware.CorsMiddleware' answers cross-origin requests too, "
-            "by other rules.",
-            "Leave one of the two out.",
+            "'corsheaders.middleware.CorsMiddleware' also answers CORS requests, "
+            "with different rules.",
+            "Remove one of the two.",
         )
     ]
 
@@ -69,7 +69,7 @@ def test_w004_behind_one_that_answers(settings: Any) -> None:
         warning(
             "W004",
             "MIDDLEWARE[0]",
-            f"{COMMON!r} stands before {OURS!r} and can respond first: "
+            f"{COMMON!r} comes before {OURS!r} and can respond first: "
             "it redirects (APPEND_SLASH). Browsers then see no CORS headers.",
             f"Move {OURS!r} to the top of MIDDLEWARE.",
         )
@@ -83,7 +83,7 @@ def test_w004_a_cache_outside_keeps_cors_headers(settings: Any, path: str) -> No
         warning(
             "W004",
             "MIDDLEWARE[0]",
-            f"{path!r} stands before {OURS!r} and stores responses with their CORS headers. An "
+            f"{path!r} comes before {OURS!r} and stores responses with their CORS headers. An "
             "origin that you remove can still read them until they expire.",
             f"Move {OURS!r} to the top of MIDDLEWARE.",
         )
@@ -94,7 +94,7 @@ def test_w004_answers_from_the_cache(settings: Any) -> None:
     settings.MIDDLEWARE = [FETCH_FROM_CACHE, OURS]
     [message] = check_middleware()
     assert message.msg == (
-        f"{FETCH_FROM_CACHE!r} stands before {OURS!r} and returns responses from the cache. "
+        f"{FETCH_FROM_CACHE!r} comes before {OURS!r} and returns responses from the cache. "
         "Browsers then see the stored CORS headers, or none."
     )
 

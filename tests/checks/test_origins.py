@@ -26,9 +26,9 @@ def test_w007_neighbour(settings: Any) -> None:
             "W007",
             "CORS_POLICIES['default']['ALLOW_ORIGINS'][1]",
             r"re.compile(r'https://app.example\.com') matches 'https://app.example.com', "
-            "and 'https://appxexample.com' as well: a dot is not escaped.",
-            r"Escape each dot of the name (\.), and let the name end the pattern; or write a "
-            "wildcard such as 'https://*.example.com', which does both.",
+            "but also 'https://appxexample.com': a dot is not escaped.",
+            r"Escape each dot of the name (\.) and end the pattern with the name. Or write a "
+            "wildcard such as 'https://*.example.com', which needs neither.",
         )
     ]
 
@@ -39,7 +39,7 @@ def test_w007_the_last_of_many_branches(settings: Any) -> None:
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [pattern]}}
     [found] = check_origins()
     assert found.id == "django_cors_policy.W007"
-    assert "matches 'https://app.example.com', and 'https://appxexample.com' as well" in found.msg
+    assert "matches 'https://app.example.com', but also 'https://appxexample.com'" in found.msg
 
 
 SLOW = [
@@ -72,18 +72,18 @@ def test_w011_and_w013(settings: Any) -> None:
         warning(
             "W011",
             where,
-            r"re.compile(r'https://([a-z]+)*\.example\.com') could not be tried, for it takes too "
-            "many steps.",
-            "Origins are lower-case, with neither path nor trailing slash. If the pattern is "
-            "right, silence this check; a list of origins or a wildcard is easier to trust.",
+            r"re.compile(r'https://([a-z]+)*\.example\.com') could not be tried, because it "
+            "takes too many steps.",
+            "Origins are in lower case and have no path and no trailing slash. If the pattern is "
+            "right, silence this check. A list of origins or a wildcard is easier to check.",
         ),
         warning(
             "W013",
             where,
-            r"re.compile(r'https://([a-z]+)*\.example\.com') takes more than 500,000 steps for "
-            "some origins that it does not match.",
-            "A stranger can send such origins all day. Leave no two repetitions that can match the "
-            "same characters, next to or inside of each other; or write a wildcard such as "
+            r"re.compile(r'https://([a-z]+)*\.example\.com') takes more than 500,000 steps to "
+            "reject some origins.",
+            "An attacker can slow your server down with such origins. Avoid adjacent or nested "
+            "repetitions that can match the same characters, or write a wildcard such as "
             "'https://*.example.com'.",
         ),
     ]
@@ -97,11 +97,9 @@ def test_w013_on_paths(settings: Any) -> None:
         warning(
             "W013",
             "CORS_POLICIES['default']['PATHS'][2]",
-            "re.compile('/(?:[a-z]+)+/x') takes more than 500,000 steps for some paths that it "
-            "does not match.",
-            "A stranger can send such paths all day. Leave no two repetitions that can match the "
-            "same characters, next to or inside of each other; or write a prefix such as "
-            "'/api/'.",
+            "re.compile('/(?:[a-z]+)+/x') takes more than 500,000 steps to reject some paths.",
+            "An attacker can slow your server down with such paths. Avoid adjacent or nested "
+            "repetitions that can match the same characters, or write a prefix such as '/api/'.",
         )
     ]
 
@@ -124,9 +122,9 @@ def test_w018_null(settings: Any) -> None:
         warning(
             "W018",
             "CORS_POLICIES['default']['ALLOW_ORIGINS'][1]",
-            "'null' allows any site: every site can send it, from a sandboxed frame.",
-            "Write ['*'] if every site may read the responses. If not, leave it out, and serve "
-            "your own page from an origin, such as 'http://localhost:3000'.",
+            "'null' allows any site: every site can send it from a sandboxed frame.",
+            "Write ['*'] if every site may read the responses. If not, remove 'null' and serve "
+            "your own page from an origin such as 'http://localhost:3000'.",
         )
     ]
 
@@ -149,10 +147,10 @@ def test_w019_all_local_origins_of_a_policy(settings: Any) -> None:
             "W019",
             "CORS_POLICIES['default']",
             "Credentials are allowed for 'http://localhost:*', 'capacitor://localhost', "
-            r"re.compile(r'https?://127\.0\.0\.1(:\d+)?'): any program on a user's device can have "
-            "such an origin, and act as that user.",
-            "For development, add such origins only where DEBUG is True, or read the list from the "
-            "environment. In an app, send a token in place of cookies. If you accept the risk, "
+            r"re.compile(r'https?://127\.0\.0\.1(:\d+)?'): any program on a user's device can use "
+            "such an origin and act as that user.",
+            "For development, add such origins only if DEBUG is True, or read the list from the "
+            "environment. In an app, send a token instead of cookies. If you accept the risk, "
             "silence this check.",
         )
     ]

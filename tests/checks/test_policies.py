@@ -139,7 +139,7 @@ WRONG = [
         {"ALLOW_ORIGINS": ["https://a.examplehttps://b.example"]},  # the mistake
         "E005",
         "['ALLOW_ORIGINS'][0]",
-        "'https://a.examplehttps://b.example' holds several origins; "
+        "'https://a.examplehttps://b.example' contains several origins; "
         "a comma is missing between two strings.",
         "Write 'https://a.example', 'https://b.example'.",
     ),
@@ -154,7 +154,7 @@ WRONG = [
         {"ALLOW_ORIGINS": ["https://app.example.com:443"]},
         "E005",
         "['ALLOW_ORIGINS'][0]",
-        "'https://app.example.com:443' names https's default port, which browsers leave out.",
+        "'https://app.example.com:443' has the default port of https, which browsers omit.",
         "Write 'https://app.example.com'.",
     ),
     wrong(
@@ -162,7 +162,7 @@ WRONG = [
         "E005",
         "['ALLOW_ORIGINS'][0]",
         r"r'https://.*\.example\.com' looks like a regular expression, "
-        "and strings are taken literally.",
+        "but strings are taken literally.",
         r"Write re.compile(r'https://.*\.example\.com'), or a wildcard such as "
         "'https://*.example.com'.",
     ),
@@ -170,7 +170,7 @@ WRONG = [
         {"ALLOW_ORIGINS": ["https://*example.com"]},
         "E005",
         "['ALLOW_ORIGINS'][0]",
-        "'https://*example.com' has a wildcard that is not the whole of the first label.",
+        "'https://*example.com' has a wildcard that is not the whole first label.",
         "Write 'https://*.example.com'.",
     ),
     wrong(

@@ -17,7 +17,7 @@ def test_w001_missing_setting(settings: Any) -> None:
         warning(
             "W001",
             "CORS_POLICIES",
-            "The setting is missing, so no other origin is allowed anywhere.",
+            "The setting is missing, so no other origin is allowed.",
             "Write CORS_POLICIES = {'default': {'ALLOW_ORIGINS': ['https://app.example.com'], "
             "'PATHS': ['/api/']}}.",
         )
@@ -30,7 +30,7 @@ def test_no_policies_are_a_choice(settings: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meaning"),
+    ("name", "replacement"),
     [
         ("CORS_ALLOWED_ORIGINS", "ALLOW_ORIGINS"),
         ("CORS_ALLOWED_ORIGIN_REGEXES", "ALLOW_ORIGINS, as re.compile(...)"),
@@ -44,17 +44,17 @@ def test_no_policies_are_a_choice(settings: Any) -> None:
         ("CORS_ORIGIN_REGEX_WHITELIST", "ALLOW_ORIGINS, as re.compile(...)"),
         ("CORS_ORIGIN_WHITELIST", "ALLOW_ORIGINS"),
         ("CORS_PREFLIGHT_MAX_AGE", "MAX_AGE"),
-        ("CORS_REPLACE_HTTPS_REFERER", "nothing: Django's CSRF_TRUSTED_ORIGINS does it"),
+        ("CORS_REPLACE_HTTPS_REFERER", "none, use Django's CSRF_TRUSTED_ORIGINS"),
         ("CORS_URLS_REGEX", "PATHS"),
     ],
 )
-def test_w005_leftovers(settings: Any, name: str, meaning: str) -> None:
+def test_w005_leftovers(settings: Any, name: str, replacement: str) -> None:
     setattr(settings, name, None)
     assert check_setup() == [
         warning(
             "W005",
             name,
-            "The setting is django-cors-headers'; nothing reads it here.",
-            f"Say it in CORS_POLICIES: {meaning}. Then delete the setting.",
+            "This setting of django-cors-headers has no effect here.",
+            f"Its replacement in CORS_POLICIES: {replacement}. Delete the old setting.",
         )
     ]

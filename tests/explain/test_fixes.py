@@ -249,19 +249,22 @@ CASES = [
         call={"url": "http://localhost/items/"},
     ),
     origin_case(
-        "www", "https://www.example.com", "https://example.com", "which is a name below it"
+        "www",
+        "https://www.example.com",
+        "https://example.com",
+        "which is a subdomain of example.com",
     ),
     origin_case(
         "apex",
         "https://example.com",
         "https://www.example.com",
-        "does not stand for the names below it",
+        "does not cover subdomains",
     ),
     origin_case(
         "apex-under-a-wildcard",
         "https://*.example.com",
         "https://example.com",
-        "stands for the names below it and not for itself",
+        "covers only the subdomains of example.com",
     ),
     origin_case(
         "address",
@@ -270,14 +273,16 @@ CASES = [
         "localhost instead of 127.0.0.1",
         call={"url": "http://localhost/items/"},
     ),
-    origin_case("slip-of-a-letter", "https://app.exmaple.com", APP, "another name"),
+    origin_case(
+        "slip-of-a-letter", "https://app.exmaple.com", APP, "which has a slightly different host"
+    ),
     origin_case(
         "pattern-stops", re.compile(r"https://(app|www)\.example\."), APP, "has to match to the end"
     ),
     Case(
         "long-list",
         "origin",
-        "'https://app5.example.com', another name",
+        "'https://app5.example.com', which has a slightly different host",
         ("settings", "shell"),
         settings={"CORS_POLICIES": policy(*(f"https://app{n}.example.com" for n in range(5, 15)))},
     ),
@@ -509,7 +514,7 @@ CASES = [
     Case(
         "row-with-a-slip",
         "origin",
-        "is 'https://www.row.example', which is a name below it",
+        "is 'https://www.row.example', which is a subdomain of row.example",
         ("settings", "shell"),
         {"origin": "https://row.example"},
         rows=(Row("https://www.row.example"),),

@@ -11,11 +11,11 @@ from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.origins import guess_origin, parse_origin, parser, split_origin
 
 GENERIC = (
-    "Write an origin as location.origin shows it in the browser's console: "
-    "scheme, host and port if it has one, such as 'https://app.example.com'."
+    "Write the origin as location.origin shows it in the browser's console: "
+    "scheme, host and optional port, such as 'https://app.example.com'."
 )
-PORT_RANGE = "Write a port in that range, ':*' for any port, or nothing for the default."
-PORT_NUMBER = "Write a number from 1 to 65535, ':*' for any port, or nothing for the default."
+PORT_RANGE = "Write a port in that range, ':*' for any port, or no port for the default."
+PORT_NUMBER = "Write a number from 1 to 65535, ':*' for any port, or no port for the default."
 LONG_NAME = ".".join(["a" * 63] * 3 + ["b" * 61])  # 253 characters, the most that DNS can hold
 
 ACCEPTED = [
@@ -86,7 +86,7 @@ REFUSED = [
     # empty, and what stands for no one site
     ("", "is empty", GENERIC),
     ("  ", "is empty", GENERIC),
-    ("*", "is not the origin of any one site", GENERIC),
+    ("*", "is not the origin of a single site", GENERIC),
     # path, query, fragment, userinfo
     (
         "https://app.example.com/",
@@ -111,22 +111,34 @@ REFUSED = [
     # ports
     (
         "https://app.example.com:443",
-        "names https's default port",
+        "has the default port of https",
         "Write 'https://app.example.com'.",
     ),
-    ("http://app.example.com:80", "names http's default port", "Write 'http://app.example.com'."),
-    ("https://*.example.com:443", "names https's default port", "Write 'https://*.example.com'."),
-    ("https://app.example.com:0", "has a port outside of 1 to 65535", PORT_RANGE),
-    ("https://app.example.com:000", "has a port outside of 1 to 65535", PORT_RANGE),
-    ("https://app.example.com:65536", "has a port outside of 1 to 65535", PORT_RANGE),
-    ("https://app.example.com:" + "9" * 5000, "has a port outside of 1 to 65535", PORT_RANGE),
+    (
+        "http://app.example.com:80",
+        "has the default port of http",
+        "Write 'http://app.example.com'.",
+    ),
+    (
+        "https://*.example.com:443",
+        "has the default port of https",
+        "Write 'https://*.example.com'.",
+    ),
+    ("https://app.example.com:0", "has a port outside the range 1 to 65535", PORT_RANGE),
+    ("https://app.example.com:000", "has a port outside the range 1 to 65535", PORT_RANGE),
+    ("https://app.example.com:65536", "has a port outside the range 1 to 65535", PORT_RANGE),
+    (
+        "https://app.example.com:" + "9" * 5000,
+        "has a port outside the range 1 to 65535",
+        PORT_RANGE,
+    ),
     ("https://app.example.com:08443", "leading zeros", "Write 'https://app.example.com:8443'."),
     ("https://app.example.com:0443", "leading zeros", "Write 'https://app.example.com'."),
-    ("https://app.example.com:", "has a colon and no port", "Write 'https://app.example.com'."),
-    ("https://app.example.com:http", "has 'http' for a port", PORT_NUMBER),
-    ("https://app.example.com:-1", "has '-1' for a port", PORT_NUMBER),
-    ("https://app.example.com:\uff18443", "has '\uff18443' for a port", PORT_NUMBER),
-    ("https://app.example.com:80*", "has '80*' for a port", PORT_NUMBER),
+    ("https://app.example.com:", "has a colon but no port", "Write 'https://app.example.com'."),
+    ("https://app.example.com:http", "has an invalid port 'http'", PORT_NUMBER),
+    ("https://app.example.com:-1", "has an invalid port '-1'", PORT_NUMBER),
+    ("https://app.example.com:\uff18443", "has an invalid port '\uff18443'", PORT_NUMBER),
+    ("https://app.example.com:80*", "has an invalid port '80*'", PORT_NUMBER),
     ("https://app.example.com:80:81", "has more than one colon", GENERIC),
     # schemes
     ("app.example.com", "has no scheme", "Write 'https://app.example.com'."),
@@ -146,27 +158,27 @@ REFUSED = [
     ("https:///app.example.com", "has no host", "Write 'https://app.example.com'."),
     (
         "*://app.example.com",
-        "has a wildcard for the scheme",
-        "Write one entry for each scheme, 'https://...' and, if need be, 'http://...'.",
+        "has a wildcard as the scheme",
+        "Write one entry for each scheme: 'https://...' and, if needed, 'http://...'.",
     ),
-    ("1http://app.example.com", "has '1http' for a scheme", GENERIC),
-    ("://app.example.com", "has '' for a scheme", "Write 'https://app.example.com'."),
-    ("x" * 65 + "://app.example.com", "for a scheme, which is none", GENERIC),
-    ("wss://app.example.com", "has the scheme of a socket", "Write 'https://app.example.com'."),
-    ("ws://localhost:3000", "has the scheme of a socket", "Write 'http://localhost:3000'."),
+    ("1http://app.example.com", "has an invalid scheme '1http'", GENERIC),
+    ("://app.example.com", "has an invalid scheme ''", "Write 'https://app.example.com'."),
+    ("x" * 65 + "://app.example.com", "has an invalid scheme", GENERIC),
+    ("wss://app.example.com", "has the WebSocket scheme 'wss'", "Write 'https://app.example.com'."),
+    ("ws://localhost:3000", "has the WebSocket scheme 'ws'", "Write 'http://localhost:3000'."),
     ("ftp://app.example.com", "no page has such an origin", None),
     ("javascript://app.example.com", "no page has such an origin", None),
     ("any", "has no scheme", "Write '*'."),
     (
         "file:///home/me/page.html",
         "pages opened from files send the origin 'null'",
-        "Serve the page over http://localhost:8000 while developing and write that; "
-        "'null' is also sent by every sandboxed frame of any site.",
+        "For development, serve the page from http://localhost:8000 and write that origin. "
+        "Sandboxed frames of any site send 'null' too.",
     ),
     # several in one string
     (
         "https://a.examplehttps://b.example",
-        "holds several origins; a comma is missing between two strings",
+        "contains several origins; a comma is missing between two strings",
         "Write 'https://a.example', 'https://b.example'.",
     ),
     (
@@ -176,7 +188,7 @@ REFUSED = [
     ),
     (
         "https://a.example,https://b.example/",
-        "holds several origins; a list has one string for each",
+        "contains several origins; a list needs a separate string for each",
         "Write 'https://a.example', 'https://b.example'.",
     ),
     ("https://a.example b.example", "several", "Write 'https://a.example', 'https://b.example'."),
@@ -188,9 +200,9 @@ REFUSED = [
     ("https://a.example, null", "several", "Write 'https://a.example', 'null'."),
     ("https://a.example, *", "several", "Write 'https://a.example', '*'."),
     # one, with a rest of the list that it was cut from
-    ("https://a.example,", "has", "Write 'https://a.example'."),
-    (" https://a.example", "white space", "Write 'https://a.example'."),
-    ("https://a.example\n", "white space", "Write 'https://a.example'."),
+    ("https://a.example,", "commas", "Write 'https://a.example'."),
+    (" https://a.example", "whitespace", "Write 'https://a.example'."),
+    ("https://a.example\n", "whitespace", "Write 'https://a.example'."),
     ("https://a.example\x00", "invisible characters", GENERIC),
     (",", "", GENERIC),
     # "null" has one spelling, and no scheme to be added
@@ -203,54 +215,58 @@ REFUSED = [
     ("https://app.example.com.", "has an empty label", "Write 'https://app.example.com'."),
     (f"https://{'a' * 64}.example", "has a label of 64 characters; 63 is the limit", GENERIC),
     (f"https://a{LONG_NAME}", "has a host of 254 characters; 253 is the limit", GENERIC),
-    ("https://a%2eb.example", "has 'a%2eb' in its host", GENERIC),
-    ("https://a~b.example", "has 'a~b' in its host", GENERIC),
+    ("https://a%2eb.example", "has an invalid label 'a%2eb' in its host", GENERIC),
+    ("https://a~b.example", "has an invalid label 'a~b' in its host", GENERIC),
     (
         "https://" + "ü" * 64 + ".example",
-        "cannot be turned into ASCII (Label too long)",
+        "cannot be converted to ASCII (Label too long)",
         "Write the host as location.origin shows it in the browser's console, "
-        "beginning with 'xn--'.",
+        "starting with 'xn--'.",
     ),
     # addresses
     (
         "http://127.1",
-        "has an IP address that browsers write in another way",
+        "has an IP address that browsers write differently",
         "Write 'http://127.0.0.1'.",
     ),
-    ("http://0x7f.0.0.1:8000", "in another way", "Write 'http://127.0.0.1:8000'."),
-    ("http://2130706433", "in another way", "Write 'http://127.0.0.1'."),
-    ("http://127.0.0.1.", "in another way", "Write 'http://127.0.0.1'."),
-    ("http://010.0.0.1", "in another way", "Write 'http://8.0.0.1'."),
-    ("https://1.2.3.4.5", "is no IP address, though it looks like one", GENERIC),
-    ("https://256.0.0.1", "is no IP address, though it looks like one", GENERIC),
-    ("https://app.example.1", "is no IP address, though it looks like one", GENERIC),
-    ("http://[0:0:0:0:0:0:0:1]", "in another way", "Write 'http://[::1]'."),
-    ("http://[::ffff:127.0.0.1]", "in another way", "Write 'http://[::ffff:7f00:1]'."),
-    ("http://[2001:db8::0:1]:8000", "in another way", "Write 'http://[2001:db8::1]:8000'."),
-    ("http://2001:db8::1", "goes into brackets", "Write 'http://[2001:db8::1]'."),
+    ("http://0x7f.0.0.1:8000", "browsers write differently", "Write 'http://127.0.0.1:8000'."),
+    ("http://2130706433", "browsers write differently", "Write 'http://127.0.0.1'."),
+    ("http://127.0.0.1.", "browsers write differently", "Write 'http://127.0.0.1'."),
+    ("http://010.0.0.1", "browsers write differently", "Write 'http://8.0.0.1'."),
+    ("https://1.2.3.4.5", "looks like an IP address but is not valid", GENERIC),
+    ("https://256.0.0.1", "looks like an IP address but is not valid", GENERIC),
+    ("https://app.example.1", "looks like an IP address but is not valid", GENERIC),
+    ("http://[0:0:0:0:0:0:0:1]", "browsers write differently", "Write 'http://[::1]'."),
+    ("http://[::ffff:127.0.0.1]", "browsers write differently", "Write 'http://[::ffff:7f00:1]'."),
+    (
+        "http://[2001:db8::0:1]:8000",
+        "browsers write differently",
+        "Write 'http://[2001:db8::1]:8000'.",
+    ),
+    ("http://2001:db8::1", "needs brackets", "Write 'http://[2001:db8::1]'."),
     ("http://[fe80::1%eth0]", "has an IPv6 zone", GENERIC),
-    ("http://[::1", "has brackets that do not hold an IPv6 address", GENERIC),
-    ("http://[::1]x", "has brackets that do not hold an IPv6 address", GENERIC),
-    ("http://[]", "is no IP address", GENERIC),
-    ("http://[1.2.3.4]", "is no IP address", GENERIC),
+    ("http://[::1", "has misplaced brackets", GENERIC),
+    ("http://[::1]x", "has misplaced brackets", GENERIC),
+    ("http://[]", "looks like an IP address but is not valid", GENERIC),
+    ("http://[1.2.3.4]", "looks like an IP address but is not valid", GENERIC),
     ("https://me@[::1]:8000", "has a user name", "Write 'https://[::1]:8000'."),
     # wildcards where none can stand
     (
         "https://*",
-        "has a wildcard for the whole host",
-        "Name the host, as in 'https://*.example.com', or write '*' alone for any origin "
-        "(which excludes credentials).",
+        "has a wildcard as the whole host",
+        "Write a host, as in 'https://*.example.com', or '*' alone for any origin "
+        "(without credentials).",
     ),
-    ("https://*example.com", "not the whole of the first label", "Write 'https://*.example.com'."),
-    ("https://app-*.example.com", "not the whole of the first", "Write 'https://*.example.com'."),
-    ("https://app.*.example.com", "not the whole of the first", "Write 'https://*.example.com'."),
-    ("https://*.*.example.com", "not the whole of the first", "Write 'https://*.example.com'."),
+    ("https://*example.com", "not the whole first label", "Write 'https://*.example.com'."),
+    ("https://app-*.example.com", "not the whole first label", "Write 'https://*.example.com'."),
+    ("https://app.*.example.com", "not the whole first label", "Write 'https://*.example.com'."),
+    ("https://*.*.example.com", "not the whole first label", "Write 'https://*.example.com'."),
     ("https://*.192.168.0.1", "has a wildcard before an IP address", GENERIC),
-    ("https://\uff0a.example.com", "cannot be turned into ASCII", None),
+    ("https://\uff0a.example.com", "cannot be converted to ASCII", None),
     # regular expressions
     (
         r"https://.*\.example\.com",
-        "looks like a regular expression, and strings are taken literally",
+        "looks like a regular expression, but strings are taken literally",
         r"Write re.compile(r'https://.*\.example\.com'), or a wildcard such as "
         "'https://*.example.com'.",
     ),
@@ -266,7 +282,7 @@ REFUSED = [
     (
         r"https://(app\.example\.com",
         "looks like a regular expression",
-        "Write re.compile(r'...') around a valid pattern, or a wildcard such as "
+        "Write re.compile(r'...') with a valid pattern, or a wildcard such as "
         "'https://*.example.com'.",
     ),
     (
@@ -399,7 +415,7 @@ LABELS = ".".join("012345abcdefghijklmnopqrstuvwxyz")  # 32
         (f"https://*.6.{LABELS}:*", "has a host of 33 labels; 32 is the limit"),
         ("https://" + "a." * 99 + "com:*", "has a host of 100 labels; 32 is the limit"),
         ("https://" + "ü" * 254, "has a host of 254 characters; 253 is the limit"),
-        ("https://" + "a" * 8185, "has 8,193 characters, and no origin has more than 326"),
+        ("https://" + "a" * 8185, "has 8,193 characters; an origin has at most 326"),
         ("https://" + "a" * 8184, "has a host of 8184 characters; 253 is the limit"),
     ],
     ids=lambda value: repr(value)[:30],

@@ -80,7 +80,7 @@ def test_a_paste_is_previewed_and_then_added(admin: Client) -> None:
         "'https://checkout.example/cart/#pay' has a path; an origin has none. "
         "Write 'https://checkout.example'.",
         "'http://globex.example' uses http: an attacker on the network can act as this origin",
-        "holds several origins; a list has one string for each. "
+        "contains several origins; a list needs a separate string for each. "
         "Write 'https://one.example', 'https://two.example'.",
     ):
         assert said in page

@@ -118,8 +118,8 @@ REFUSED = """\
 Blocked: the request is sent, but the script cannot read the response.
 
 The origin 'http://app.example.com' is not allowed:
-CORS_POLICIES['default']['ALLOW_ORIGINS'][0] is 'https://app.example.com', https
-instead of http.
+CORS_POLICIES['default']['ALLOW_ORIGINS'][0] is 'https://app.example.com', which
+has https instead of http.
 
 Write at the end of your settings:
     CORS_POLICIES["default"]["ALLOW_ORIGINS"] = ["https://app.example.com", "http://app.example.com"]
