@@ -16,7 +16,7 @@ from .origins import samples_of
 from .policies import all_policies
 
 _FINE = (
-    "If the origin and this server are on the same site (same scheme and registrable domain), "
+    "If the origin and this server are on the same site (same scheme and registrable name), "
     "nothing is wrong: add this server's hosts to ALLOWED_HOSTS, or silence this check."
 )
 

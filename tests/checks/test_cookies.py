@@ -13,7 +13,7 @@ from django_cors_policy.checks import check_cookies
 from .common import CREDENTIALS, GOOD, ids, warning
 
 FINE = (
-    "If the origin and this server are on the same site (same scheme and registrable domain), "
+    "If the origin and this server are on the same site (same scheme and registrable name), "
     "nothing is wrong: add this server's hosts to ALLOWED_HOSTS, or silence this check."
 )
 
