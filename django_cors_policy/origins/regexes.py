@@ -264,7 +264,7 @@ _ALPHABET = f"{string.ascii_lowercase}{string.digits}-_.:/"
 
 
 _LABEL = f"[a-z0-9_-]{{1,{MAX_LABEL_LENGTH}}}"
-# A port is too short to matter: it is one of the endings.
+# Ports are left to the endings: they are too short to add many steps.
 _BEGINNING = re.compile(
     rf"[a-z][a-z0-9.-]{{0,{MAX_SCHEME_LENGTH - 1}}}(?::|:/|://(?![^:]{{{MAX_HOST_LENGTH + 1}}})"
     rf"(?:{_LABEL}\.){{0,{MAX_LABELS - 1}}}(?:{_LABEL}:?)?)?"
