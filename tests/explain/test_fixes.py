@@ -277,7 +277,10 @@ CASES = [
         "slip-of-a-letter", "https://app.exmaple.com", APP, "which has a slightly different host"
     ),
     origin_case(
-        "pattern-stops", re.compile(r"https://(app|www)\.example\."), APP, "has to match to the end"
+        "pattern-stops",
+        re.compile(r"https://(app|www)\.example\."),
+        APP,
+        "matches only the beginning",
     ),
     Case(
         "long-list",
