@@ -1,4 +1,4 @@
-"""W007, W011, W013, W018 and W019: origins and patterns that are too wide, too slow or untried."""
+"""W007, W011, W013, W018 and W019: origins and patterns that are too wide, too slow or untested."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def _origin_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
             yield warning(
                 "W011",
                 where,
-                f"{short_repr(entry)} could not be tried, because {why_untried}.",
+                f"{short_repr(entry)} could not be tested, because {why_untried}.",
                 "Origins are in lower case and have no path and no trailing slash. If the pattern "
                 "is right, silence this check. A list of origins or a wildcard is easier to check.",
             )
@@ -96,7 +96,7 @@ def _path_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
             yield warning(
                 "W011",
                 where,
-                f"{short_repr(path)} could not be checked: it is too large, or has parts that the "
+                f"{short_repr(path)} could not be tested: it is too large, or has parts that the "
                 "check cannot analyze. It may take very long for some paths.",
                 "Write a prefix such as '/api/'. If you know that the pattern is fast, silence "
                 "this check.",

@@ -72,7 +72,7 @@ def test_w011_and_w013(settings: Any) -> None:
         warning(
             "W011",
             where,
-            r"re.compile(r'https://([a-z]+)*\.example\.com') could not be tried, because it "
+            r"re.compile(r'https://([a-z]+)*\.example\.com') could not be tested, because it "
             "takes too many steps.",
             "Origins are in lower case and have no path and no trailing slash. If the pattern is "
             "right, silence this check. A list of origins or a wildcard is easier to check.",
