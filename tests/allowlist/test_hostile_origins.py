@@ -51,12 +51,12 @@ def test_in_a_paste(admin_client: Client, brackets: str) -> None:
 def test_in_an_import(brackets: str, format: str, tmp_path: Path) -> None:
     file = tmp_path / f"rows.{format}"
     file.write_text(f'[{{"origin": "{brackets}"}}]' if format == "json" else f"origin\n{brackets}")
-    with pytest.raises(CommandError, match="Nothing is changed"):
+    with pytest.raises(CommandError, match="Nothing was changed"):
         call_command("cors_origins", "import", str(file))
     assert not AllowedOrigin.objects.exists()
 
 
 @pytest.mark.parametrize("command", ["add", "remove"])
 def test_in_the_terminal(brackets: str, command: str) -> None:
-    with pytest.raises(CommandError, match="Nothing is changed"):
+    with pytest.raises(CommandError, match="Nothing was changed"):
         call_command("cors_origins", command, brackets)

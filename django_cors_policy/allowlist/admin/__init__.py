@@ -1,4 +1,4 @@
-"""The allowlist in Django's admin, for operators who need not know CORS."""
+"""The allowlist in Django's admin, for operators who do not know CORS."""
 
 from django.contrib import admin
 

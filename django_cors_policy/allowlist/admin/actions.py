@@ -1,4 +1,4 @@
-"""What the admin does to selected rows: enable, disable, extend."""
+"""Admin actions on selected rows: enable, disable, extend."""
 
 from __future__ import annotations
 
@@ -23,48 +23,48 @@ EXTENSION = datetime.timedelta(days=30)
 
 ENABLED = ngettext_lazy("%(count)d origin enabled.", "%(count)d origins enabled.", "count")
 ENABLED_ALREADY = ngettext_lazy(
-    "%(count)d was enabled already.", "%(count)d were enabled already.", "count"
+    "%(count)d origin was already enabled.", "%(count)d origins were already enabled.", "count"
 )
 STILL_WITHOUT_EFFECT = ngettext_lazy(
-    "%(count)d of them still has no effect; its state says why.",
-    "%(count)d of them still have no effect; their states say why.",
+    "%(count)d of them still has no effect. See the state column for the reason.",
+    "%(count)d of them still have no effect. See the state column for the reasons.",
     "count",
 )
 DISABLED = ngettext_lazy("%(count)d origin disabled.", "%(count)d origins disabled.", "count")
 DISABLED_ALREADY = ngettext_lazy(
-    "%(count)d was disabled already.", "%(count)d were disabled already.", "count"
+    "%(count)d origin was already disabled.", "%(count)d origins were already disabled.", "count"
 )
 EXTENDED = ngettext_lazy(
     "%(count)d origin extended by 30 days.", "%(count)d origins extended by 30 days.", "count"
 )
 LIVE_AGAIN = ngettext_lazy(
-    "%(count)d of them had expired, and is live again.",
-    "%(count)d of them had expired, and are live again.",
+    "%(count)d of them had expired and is live again.",
+    "%(count)d of them had expired and are live again.",
     "count",
 )
 NEVER_EXPIRES = ngettext_lazy(
-    "%(count)d has no expiry to extend, and was left as it is.",
-    "%(count)d have no expiry to extend, and were left as they are.",
+    "%(count)d origin was not changed: it never expires.",
+    "%(count)d origins were not changed: they never expire.",
     "count",
 )
 NOT_YOURS = ngettext_lazy(
-    "%(count)d was left as it is: you may not change it.",
-    "%(count)d were left as they are: you may not change them.",
+    "%(count)d origin was not changed: you do not have permission to change it.",
+    "%(count)d origins were not changed: you do not have permission to change them.",
     "count",
 )
 
 
 class RowActions(OriginAdmin):
-    """Actions that change no more of a row than its page lets the user change."""
+    """Actions that change only what the user may also change on the page of a row."""
 
     actions = ("enable", "disable", "extend")
 
     def has_switch_permission(self, request: HttpRequest) -> bool:
-        """Who may enable and disable rows."""
+        """Return whether the user may enable and disable rows."""
         return self._may_change(request, "is_enabled")
 
     def has_extend_permission(self, request: HttpRequest) -> bool:
-        """Who may move the expiry of rows."""
+        """Return whether the user may change the expiry of rows."""
         return self._may_change(request, "expires_at")
 
     def _may_change(
@@ -76,7 +76,7 @@ class RowActions(OriginAdmin):
     def _lock(
         self, request: HttpRequest, queryset: models.QuerySet[Any], field: str
     ) -> list[AllowedOrigin]:
-        """The rows whose ``field`` the user may change on their pages too; tells of the others."""
+        """Lock and return the rows whose ``field`` the user may change; report the others."""
         rows = list(queryset.using(database()).select_for_update())
         changeable = [
             row
@@ -101,7 +101,9 @@ class RowActions(OriginAdmin):
         self._tell(request, messages.SUCCESS, DISABLED, len(changed))
         self._tell(request, messages.INFO, DISABLED_ALREADY, left)
 
-    @admin.action(permissions=["extend"], description=gettext_lazy("Extend selected by 30 days"))
+    @admin.action(
+        permissions=["extend"], description=gettext_lazy("Extend selected origins by 30 days")
+    )
     def extend(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
         with transaction.atomic(using=database()):
             rows = self._lock(request, queryset, "expires_at")
@@ -116,7 +118,7 @@ class RowActions(OriginAdmin):
     def _switch(
         self, request: HttpRequest, queryset: models.QuerySet[Any], *, to: bool, message: str
     ) -> tuple[list[AllowedOrigin], int]:
-        """Returns the rows that were changed, and how many were so already."""
+        """Return the changed rows, and how many rows already had this value."""
         with transaction.atomic(using=database()):
             rows = self._lock(request, queryset, "is_enabled")
             changed = [row for row in rows if row.is_enabled != to]
@@ -134,9 +136,9 @@ class RowActions(OriginAdmin):
 
 
 def _extend(row: AllowedOrigin) -> bool:
-    """Whether the row could be extended."""
+    """Extend the row and return whether its expiry changed."""
     before = row.expires_at
-    # Who wrote the year 9999 meant never.
+    # An expiry in the year 9999 means never.
     with contextlib.suppress(OverflowError):
         row.extend(EXTENSION)
     return row.expires_at != before

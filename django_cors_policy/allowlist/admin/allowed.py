@@ -1,4 +1,4 @@
-"""The admin of allowed origins: rows with what becomes of them, said in words."""
+"""The admin of allowed origins, with the state of each row."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ ICONS = {
 
 
 class StateFilter(admin.SimpleListFilter):
-    """What becomes of a row, as its column says it."""
+    """Filters rows by the state that the list shows."""
 
     title = gettext_lazy("state")
     parameter_name = "state"
@@ -61,7 +61,7 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class CredentialsFilter(admin.SimpleListFilter):
-    """Whether pages may send cookies and logins, all in all."""
+    """Filters rows by whether their pages may send cookies and logins."""
 
     title = gettext_lazy("credentials")
     parameter_name = "credentials"
@@ -69,7 +69,7 @@ class CredentialsFilter(admin.SimpleListFilter):
     def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
         choices = [("yes", _("allowed")), ("no", _("not allowed"))]
         if views_that_add_credentials():
-            choices.insert(1, ("views", _("allowed on some views alone")))
+            choices.insert(1, ("views", _("allowed on some views only")))
         return choices
 
     def queryset(self, request: Any, queryset: Any) -> models.QuerySet[Any] | None:
@@ -78,7 +78,7 @@ class CredentialsFilter(admin.SimpleListFilter):
 
 
 class AllowedOriginAdmin(RowActions):
-    """Rows with what becomes of them, said in words."""
+    """The list and the pages of allowed origins."""
 
     form = AllowedOriginForm
     list_display = ("origin_as_read", "state", "policy", "credentials", "note", "updated_at")
@@ -86,8 +86,8 @@ class AllowedOriginAdmin(RowActions):
     date_hierarchy = "expires_at"
     search_fields = ("origin", "note")
     search_help_text = gettext_lazy(
-        "Part of an origin or note. Or a whole address, such as https://a.b.example.com/page: "
-        "that also finds the rows whose wildcard allows it."
+        "Enter part of an origin or note, or a full URL such as https://a.b.example.com/page. "
+        "A URL also finds the wildcard rows that allow it."
     )
     readonly_fields = ("state", "credentials", "sent_as", "created_at", "updated_at")
 
@@ -105,21 +105,21 @@ class AllowedOriginAdmin(RowActions):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """As Django's, with a link to add many for those who may."""
+        """Add the "Add many" link for users who may add rows."""
         context = {"may_add_many": may_add_many(self, request), **(extra_context or {})}
         return super().changelist_view(request, context)
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         changelist = super().get_changelist_instance(request)
         rows = changelist.root_queryset
-        # MariaDB and MySQL fail on dates while their time zone tables are empty.
+        # MariaDB and MySQL cannot filter by date while their time zone tables are empty.
         works = connections[rows.db].features.has_zoneinfo_database
         if not (works and rows.exclude(expires_at=None).exists()):
             changelist.date_hierarchy = None
         return changelist
 
     def _origins_that_allow(self, origin: str) -> list[str]:
-        """Also those of wildcards."""
+        """Include wildcards."""
         return entries_that_allow(origin)
 
     # -- One row.
@@ -131,16 +131,16 @@ class AllowedOriginAdmin(RowActions):
             if as_people_write(obj.origin) != obj.origin:
                 what.insert(2, "sent_as")
         intro = _(
-            "Pages from this origin may call this server from their visitors' browsers, and read "
-            "what it answers, as far as the policy goes."
+            "Pages from this origin can call this server and read its responses, within the limits "
+            "of the policy."
         )
         fieldsets: list[tuple[str | None, dict[str, Any]]] = [
             (None, {"fields": what, "description": intro}),
             (
-                _("How far, and how long"),
+                _("Credentials and expiry"),
                 {"fields": ["allow_credentials", "is_enabled", "expires_at"]},
             ),
-            (_("For colleagues"), {"fields": ["note"]}),
+            (_("Details"), {"fields": ["note"]}),
         ]
         if obj is not None:
             fieldsets[1][1]["fields"].insert(1, "credentials")
@@ -180,7 +180,7 @@ class AllowedOriginAdmin(RowActions):
         ]
 
     def add_many_view(self, request: HttpRequest) -> HttpResponse:
-        """Add many rows: a form, a preview of what would come of it, and then that."""
+        """Add many rows: show a form, then a preview, then save."""
         if not may_add_many(self, request):
             raise PermissionDenied
         form_class = form_for_many(self, request, AddManyForm)
@@ -196,7 +196,7 @@ class AllowedOriginAdmin(RowActions):
         return self._render(
             request,
             "add_many_preview.html",
-            _("Add many origins: what would come of it"),
+            _("Add many origins: preview"),
             {"form": form, "plan": self._plan(request, form)},
         )
 
@@ -206,31 +206,31 @@ class AllowedOriginAdmin(RowActions):
     def _render_add_many(self, request: HttpRequest, form: AddManyForm) -> HttpResponse:
         fieldsets = [
             (None, ("origins", "policy")),
-            (_("For all of them"), ("allow_credentials", "expires_at", "note")),
+            (_("For all origins"), ("allow_credentials", "expires_at", "note")),
         ]
         title = _("Add many origins")
         return self._render_form(request, "add_many.html", title, form, fieldsets)
 
-    # -- One request.
+    # -- Testing a request.
 
     def test_view(self, request: HttpRequest) -> HttpResponse:
-        """Test a request: a form, and what would become of the call. Changes nothing."""
+        """Show a form for a request and its result. Nothing is sent or saved."""
         if not self.has_view_or_change_permission(request):
             raise PermissionDenied
-        # Links lead here with a part of it filled in; whoever sends the form sends a URL.
+        # A link without a URL only fills in the form.
         is_sent = "url" in request.GET
         form = CallForm(request.GET) if is_sent else CallForm(initial=request.GET.dict())
         result = self._result(request, form.explanation) if form.is_valid() else {}
         fieldsets = [
             (None, ("origin", "method", "url")),
             (_("What the script sends"), ("content_type", "headers", "credentials")),
-            (_("What it reads"), ("reads",)),
+            (_("What the script reads"), ("reads",)),
         ]
         title = _("Test a request")
         return self._render_form(request, "test.html", title, form, fieldsets, **result)
 
     def _result(self, request: HttpRequest, explanation: Explanation) -> dict[str, Any]:
-        """What the page shows of a result: all that is told, and where to go from there."""
+        """Return the template context of a result, with buttons that lead to its rows."""
         buttons = []
         key = deciding_row(explanation)
         row = self.get_object(request, str(key)) if key is not None else None
@@ -239,6 +239,6 @@ class AllowedOriginAdmin(RowActions):
             buttons.append((text, self.url_of("change", row.pk)))
         new = new_row(explanation, row)
         if new is not None and self.has_add_permission(request):
-            text = _("Allow %(origin)s, by a row") % {"origin": shown(new["origin"])}
+            text = _("Add a row for %(origin)s") % {"origin": shown(new["origin"])}
             buttons.append((text, f"{self.url_of('add')}?{urlencode(new)}"))
         return {**page_context(explanation), "buttons": buttons}

@@ -1,4 +1,4 @@
-"""What the admin's pages for allowed and for refused origins have in common."""
+"""The base class of the admin for allowed and for refused origins."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ ADDED = ngettext_lazy("%(count)d origin added.", "%(count)d origins added.", "co
 
 
 def database() -> str:
-    """Where the rows are, and are written to."""
+    """Return the alias of the database that holds the rows."""
     return writing_database(AllowedOrigin)
 
 
 class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What the lists of origins have in common."""
+    """Base class of the admin for allowed and for refused origins."""
 
     class Media:
         css = {"all": ["cors_policy_allowlist/admin.css"]}
 
-    # Counting a million rows takes long, and tells nobody anything.
+    # Counting a million rows is slow.
     show_full_result_count = False
 
     @admin.display(description=gettext_lazy("origin"), ordering="origin")
     def origin_as_read(self, row: AllowedOrigin | RefusedOrigin) -> str:
         text = shown(row.origin)
         if text == as_people_write(row.origin) != row.origin:
-            # Letters of another alphabet can look like those that one expects.
+            # Letters of another alphabet can look like ASCII letters, so show both forms.
             return format_html('{}<div class="help">{}</div>', text, row.origin)
         return text
 
@@ -61,13 +61,13 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return format_html('{}<div class="help">{}</div>', said, why) if why else said
 
     def _origins_that_allow(self, origin: str) -> list[str]:
-        """The origins of rows to be found by a search for ``origin``."""
+        """Return the origins of the rows that a search for ``origin`` finds."""
         raise NotImplementedError
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
     ) -> tuple[models.QuerySet[Any], bool]:
-        """As Django's; and a whole address finds its origin, and Unicode what it is sent as."""
+        """Extend Django's search: a URL finds its origin, and Unicode finds its ASCII form."""
         found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
         term = search_term.strip()
         if not term:
@@ -84,12 +84,15 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def _add_planned(
         self, request: HttpRequest, row_admin: Any, plan: Callable[[], Iterable[Line]]
     ) -> bool:
-        """Add what ``plan`` finds once more, all of it or nothing. Says how many were added."""
+        """Call ``plan`` and add all of its rows, or none. Return whether a row was added."""
         try:
             with transaction.atomic(using=database()):
                 added = add_all(row_admin, request, plan())
         except IntegrityError:
-            text = _("Nothing was added: somebody else has just added one of these.")
+            text = _(
+                "Nothing was added: another user has just added one of these origins. Check the "
+                "preview and try again."
+            )
             self.message_user(request, text, messages.ERROR)
             return False
         self._tell(request, messages.SUCCESS, ADDED, added)
@@ -104,7 +107,7 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         fieldsets: Iterable[tuple[str | None, Iterable[str]]],
         **context: Any,
     ) -> HttpResponse:
-        """A page with ``form``, which lacks the fields that this user may not set."""
+        """Render ``form``, from which the fields that the user may not set are missing."""
         present = [
             (heading, [n for n in names if n in form.fields]) for heading, names in fieldsets
         ]
@@ -126,22 +129,22 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        """As Django's, with a link to the page that tests requests, filled in."""
+        """Add a link to "Test a request", with the form filled in."""
         if obj is not None and (url := self._test_url(request)):
             call = refused_call(obj) if isinstance(obj, RefusedOrigin) else call_by(obj)
             context["test_url"] = f"{url}?{urlencode(call)}"
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def url_of(self, page: str, *args: Any) -> str:
-        """The address of one of the pages, ``changelist`` for example."""
+        """Return the URL of an admin page, for example of the ``changelist``."""
         name = f"admin:{self.opts.app_label}_{self.opts.model_name}_{page}"
         return reverse(name, args=args, current_app=self.admin_site.name)
 
     def _test_url(self, request: HttpRequest) -> str:
-        """The page that tests requests; empty for users who may not open it."""
+        """Return the URL of "Test a request"; empty if the user may not open it."""
         site = self.admin_site
         rows = site.get_model_admin(AllowedOrigin) if site.is_registered(AllowedOrigin) else None
-        # A project's own admin does not have the page.
+        # An admin class of the project does not have the page.
         if isinstance(rows, OriginAdmin) and rows.has_view_or_change_permission(request):
             return rows.url_of("test")
         return ""
@@ -154,7 +157,7 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": title,
-            "original": title,  # ends the breadcrumbs
+            "original": title,  # the last item of the breadcrumbs
             "media": self.media,
             "has_view_permission": self.has_view_permission(request),
             **context,
@@ -164,7 +167,7 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def _origins_that_read(rows: models.QuerySet[Any], text: str) -> list[str]:
-    """The origins of ``rows`` that have ``text`` in them as people write them."""
+    """Return the origins of ``rows`` that contain ``text`` in their Unicode form."""
     text = unicodedata.normalize("NFC", text.lower())
     origins = rows.filter(origin__contains="xn--").values_list("origin", flat=True)
     found = (

@@ -1,4 +1,4 @@
-"""Forms for rows, one at a time or many from a paste; and for testing a request."""
+"""Forms to add one row or many rows, and to test a request."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from ..states import known_policies
 from ..view_credentials import named, views_that_add_credentials
 from .many import RowForms
 
-# SQLite takes no more than 999 values in one query everywhere.
+# Some versions of SQLite accept at most 999 values in a query.
 MOST_ORIGINS = 500
 LONGEST_PASTE = 200_000
 
-# Fields that hold no prose.
+# For fields that hold URLs and names, not prose.
 _PLAIN = {
     "autocapitalize": "off",
     "autocomplete": "off",
@@ -43,7 +43,7 @@ _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 
 
 def describe_policy(policy: Policy) -> str:
-    """A policy in a few words, to choose by."""
+    """Describe a policy in a few words, for a list of choices."""
     if policy.paths:
         paths = [path if isinstance(path, str) else path.pattern for path in policy.paths]
         where = ", ".join(paths[:2])
@@ -52,14 +52,14 @@ def describe_policy(policy: Policy) -> str:
     elif policy.paths is None and policy.alias == DEFAULT_ALIAS:
         where = _("everywhere else")
     else:
-        where = _("where a decorator asks for it")
+        where = _("where a decorator uses it")
     who = _("any origin, ") if policy.any_origin else ""
     credentials = _("with credentials") if policy.allow_credentials else _("without credentials")
     return f"{policy.alias} ({where}; {who}{credentials})"
 
 
 def policy_choices(current: str = "") -> list[tuple[str, str]]:
-    """The policies of settings, and the ``current`` one, which may be none of them."""
+    """Return the policies in settings as choices, and ``current`` even if it is not there."""
     policies = known_policies()
     choices = [(alias, describe_policy(policy)) for alias, policy in policies.items()]
     if current not in ("", *policies):
@@ -70,21 +70,23 @@ def policy_choices(current: str = "") -> list[tuple[str, str]]:
 
 def _help_on_credentials() -> str:
     text = _(
-        "Whether pages from there may send cookies and logins. Untick to block that. Ticking never "
-        "exceeds the policy of a view."
+        "Allow pages to send cookies and logins. Untick to block them. Ticking never allows more "
+        "than the policy of the view."
     )
     if views := views_that_add_credentials():
-        more = _("Decorators add credentials to a policy without them, on %(views)s.")
+        more = _(
+            "Decorators allow credentials on %(views)s, although the policy in settings does not."
+        )
         text = f"{text} {more % {'views': named(views)}}"
     return text
 
 
-# The model cannot name the views, for its texts are part of migrations.
+# Not in the model: its texts are part of migrations, so they cannot name views.
 _HELP_TEXTS = {"allow_credentials": lazy(_help_on_credentials, str)()}
 
 
 class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Offers the policies to choose from. Whatever else is sent, the model refuses by name."""
+    """Offers the policies as choices. The model refuses all other values, with a hint."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -93,7 +95,7 @@ class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["policy"].widget = forms.Select(choices=policy_choices(current))
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """As Django's. Errors of fields that this user may not set go above the form."""
+        """Show the errors of fields that the form does not have above the form."""
         if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
             errors: dict[str, list[ValidationError]] = {}
             for name, found in error.error_dict.items():
@@ -105,7 +107,7 @@ class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class AllowedOriginForm(_RowForm):
-    """One row. Its origin is shown as people write it, and kept as browsers send it."""
+    """Form for one row. It shows the origin in Unicode; the model stores its ASCII form."""
 
     class Meta:
         model = AllowedOrigin
@@ -120,29 +122,29 @@ class AllowedOriginForm(_RowForm):
 
 
 class AddManyForm(_RowForm):
-    """Many rows that differ in origin and note."""
+    """Form for many rows that differ in origin and note."""
 
     origins = forms.CharField(
         label=gettext_lazy("Origins"),
         max_length=LONGEST_PASTE,
-        strip=False,  # or the numbers of lines would not be those of the text area
+        strip=False,  # keep blank lines, so that line numbers match the text area
         widget=forms.Textarea(
             attrs={
                 **_PLAIN,
-                "placeholder": "https://app.example.com\nhttps://*.example.org  # all below it",
+                "placeholder": "https://app.example.com\nhttps://*.example.org  # all subdomains",
                 "rows": 12,
                 "wrap": "off",
             }
         ),
         help_text=gettext_lazy(
-            "One a line, at most %(limit)s. What stands behind an origin on its line is its note, "
-            "in place of the note below; from “#” on a line is a comment."
+            "One origin per line, at most %(limit)s. Text after an origin becomes its note, "
+            "instead of the note below. Text after “#” is ignored."
         )
         % {"limit": MOST_ORIGINS},
         error_messages={
             "max_length": gettext_lazy(
-                "This is too long: %(show_value)s characters, and %(limit_value)s is the limit. "
-                "Add the origins in several goes."
+                "The text has %(show_value)s characters; the limit is %(limit_value)s. Add the "
+                "origins in smaller groups."
             )
         },
     )
@@ -156,22 +158,22 @@ class AddManyForm(_RowForm):
         text: str = self.cleaned_data["origins"]
         count = sum(1 for _line in _read_lines(text))
         if count == 0:
-            raise ValidationError(_("There are only comments. Write one origin a line."))
+            raise ValidationError(_("The text contains no origins. Write one origin per line."))
         if count > MOST_ORIGINS:
             message = _(
-                "These are %(count)s origins, and %(limit)s is the limit. Add them in several goes."
+                "There are %(count)s origins; the limit is %(limit)s. Add them in smaller groups."
             )
             raise ValidationError(message % {"count": count, "limit": MOST_ORIGINS})
         return text
 
     def lines(self, rows: RowForms) -> Iterator[Line]:
-        """The rows that the paste asks for."""
+        """Yield the requested rows."""
         for number, text, note in _read_lines(self.cleaned_data["origins"]):
             yield rows.line(number, text, text, note=note)
 
 
 class AllowForm(_RowForm):
-    """What the rows for refused origins have in common."""
+    """Form for the values that are the same in all rows for refused origins."""
 
     class Meta:
         model = AllowedOrigin
@@ -179,35 +181,35 @@ class AllowForm(_RowForm):
         help_texts = _HELP_TEXTS
 
     def _post_clean(self) -> None:
-        """Nothing: there is no row yet, and the plan judges each."""
+        """Do nothing: there is no row yet, and the plan validates each one."""
 
 
 def _read_lines(text: str) -> Iterator[tuple[int, str, str]]:
-    """Number, origin and note of each line that holds any."""
+    """Yield number, origin and note of each line that has an origin."""
     for number, whole in enumerate(text.splitlines(), 1):
         line = _COMMENT.sub("", whole.removeprefix(_BYTE_ORDER_MARK)).strip()
         if not line:
             continue
         origin, note = (*line.split(maxsplit=1), "")[:2]
-        # A second origin is not lost as the note of the first.
+        # A second origin on a line is a mistake, not the note of the first one.
         yield (number, line, "") if _ORIGIN.match(note) else (number, origin, note)
 
 
 # --- Testing a request ---------------------------------------------------------------------------
 
 _SEPARATORS = re.compile(r"[\s,]+")
-# A call with which nothing is wrong.
+# A valid call.
 _PLAIN_CALL: Mapping[str, Any] = {"origin": NULL, "method": "GET", "url": "/"}
 
 
 class CallForm(forms.Form):
-    """A call by the script of a page. Once the form is valid, ``explanation`` is there."""
+    """Form for a call by a script. After validation, ``explanation`` holds the result."""
 
     origin = forms.CharField(
         label=gettext_lazy("Origin of the page"),
         max_length=2000,
         widget=forms.TextInput(attrs=_ORIGIN_ATTRS),
-        help_text=gettext_lazy("What location.origin shows in its console."),
+        help_text=gettext_lazy("The value of location.origin in the page's console."),
     )
     method = forms.CharField(
         label=gettext_lazy("Method"),
@@ -220,14 +222,14 @@ class CallForm(forms.Form):
         label=gettext_lazy("URL that the script calls"),
         max_length=4000,
         widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "https://api.example.com/orders/"}),
-        help_text=gettext_lazy("Or a path of this server, such as /orders/."),
+        help_text=gettext_lazy("A full URL, or a path on this server such as /orders/."),
     )
     content_type = forms.CharField(
         label=gettext_lazy("Content-Type"),
         max_length=500,
         required=False,
         widget=forms.TextInput(attrs={**_PLAIN, "class": "vTextField", "list": "id_content_types"}),
-        help_text=gettext_lazy("Of what the script sends, if it sends anything."),
+        help_text=gettext_lazy("The type of the request body, if the script sends a body."),
     )
     headers = forms.CharField(
         label=gettext_lazy("Headers"),
@@ -235,26 +237,28 @@ class CallForm(forms.Form):
         required=False,
         widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "authorization, x-csrftoken"}),
         help_text=gettext_lazy(
-            "The names of all others that the script sets, separated by commas."
+            "The names of the other headers that the script sets, separated by commas."
         ),
     )
     credentials = forms.BooleanField(
         label=gettext_lazy("With credentials"),
         required=False,
-        help_text=gettext_lazy('The script asks for cookies: credentials: "include".'),
+        help_text=gettext_lazy('Tick if the script sends cookies, with credentials: "include".'),
     )
     reads = forms.CharField(
-        label=gettext_lazy("Headers of the answer"),
+        label=gettext_lazy("Response headers"),
         max_length=4000,
         required=False,
         widget=forms.TextInput(attrs={**_PLAIN, "placeholder": "x-total-count"}),
-        help_text=gettext_lazy("The names of those that the script wants to read."),
+        help_text=gettext_lazy(
+            "The names of the response headers that the script reads, separated by commas."
+        ),
     )
 
     explanation: Explanation
 
     def clean(self) -> None:
-        """Have the call explained. Where settings or decorators are wrong, the form says so."""
+        """Explain the call. Errors in settings or decorators become errors of the form."""
         if self.errors:
             return
         try:
@@ -269,7 +273,7 @@ class CallForm(forms.Form):
         try:
             self.explanation = explain(**call)
         except PolicyError:
-            # Each part by itself, so that all problems are told at once, where they were written.
+            # Check each field alone, to show all problems at once, each at its field.
             for name, value in call.items():
                 try:
                     explain(**{**_PLAIN_CALL, name: value})

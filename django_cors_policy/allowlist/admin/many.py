@@ -1,8 +1,8 @@
-"""Many rows at once, each of them added the way the admin adds a single one.
+"""Add many rows at once, each the way the admin adds a single row.
 
 A project may subclass the admin of ``AllowedOrigin``: to make fields read-only for some users, to
-check more in the form, to stamp or refuse rows in ``save_model``. So each row goes through the form
-and the methods of that admin. What it keeps from the page for one row, it keeps from these as well.
+validate more in the form, to set values or refuse rows in ``save_model``. So each row goes through
+the form and the methods of that admin, and the same restrictions apply.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _Form = TypeVar("_Form", bound="forms.ModelForm[Any]")
 
 
 class RowForms:
-    """Fills in the form that adds one row: with what another form says of many, and an origin."""
+    """Fills in the form for one row: with an origin, and with the values for many rows."""
 
     def __init__(self, model_admin: _RowAdmin, request: HttpRequest, many: forms.BaseForm) -> None:
         self._form_class = _row_form_class(model_admin, request)
@@ -51,23 +51,24 @@ class RowForms:
         self._note = str(many.data.get("note", ""))
 
     def line(self, number: int, text: str, origin: str, *, note: str = "", **values: Any) -> Line:
-        """The line for a row with this ``origin``; ``values`` replace what is said of all rows."""
+        """Return the line for a row with this ``origin``; ``values`` replace common values."""
         data = {**self._common, "origin": origin, "note": note or self._note, **values}
         form = self._form_class(data)
         row = form.instance
-        # Whether the row exists is looked up for all lines in one query.
+        # The plan looks up existing rows, for all lines in one query.
         vars(row)["validate_constraints"] = lambda exclude=None: None
         problems = list(_problems_of(form))
         del vars(row)["validate_constraints"]
         line = Line(number, row.policy, row.origin, problems=problems, text=text, form=form)
         line.row = row
         if note and "note" not in self._form_class.base_fields:
-            line.remarks.append(_("The note is left out: you may not write notes."))
+            remark = _("The note will not be saved: you do not have permission to set it.")
+            line.remarks.append(remark)
         return line
 
 
 def may_add_many(model_admin: _RowAdmin, request: HttpRequest) -> bool:
-    """Whether the user may add rows, and choose their origins."""
+    """Return whether the user may add rows and set their origins."""
     return (
         model_admin.has_add_permission(request)
         and "origin" in _row_form_class(model_admin, request).base_fields
@@ -75,7 +76,7 @@ def may_add_many(model_admin: _RowAdmin, request: HttpRequest) -> bool:
 
 
 def form_for_many(model_admin: _RowAdmin, request: HttpRequest, form: type[_Form]) -> type[_Form]:
-    """``form`` with the admin's widgets, and without the fields that the user may not set."""
+    """Return ``form`` with the admin's widgets and only the fields that the user may set."""
     settable = _row_form_class(model_admin, request).base_fields
     names = [name for name in form._meta.fields or () if name in settable]  # noqa: SLF001
     return cast(
@@ -104,12 +105,12 @@ def _problems_of(form: _RowForm) -> Iterable[str]:
 
 
 def plan_additions(lines: Iterable[Line], using: str) -> Plan:
-    """What would become of each line, and remarks on it for the page."""
+    """Return the plan for the lines, with remarks for the page."""
     plan = make_plan(lines, using)
     for line in plan.refused:
         line.remarks += line.problems
     for line in plan.duplicates:
-        line.remarks.append(_("As line %(number)s.") % {"number": line.same_as})
+        line.remarks.append(_("Same as line %(number)s.") % {"number": line.same_as})
     by_policy = attrgetter("policy")
     for alias, additions in groupby(sorted(plan.added, key=by_policy), by_policy):
         if (policy := known_policies().get(alias)) is not None:
@@ -129,9 +130,9 @@ def _remark_on(additions: Sequence[Line], policy: Policy) -> None:
 
 
 def add_all(model_admin: _RowAdmin, request: HttpRequest, lines: Iterable[Line]) -> int:
-    """Add the rows as the admin's page for one row does. Returns how many are there.
+    """Add the rows as the admin's page for one row does. Return the number of saved rows.
 
-    Call it in a transaction. Raises ``IntegrityError``, and what the admin's methods raise.
+    Call this in a transaction. Raises ``IntegrityError`` and the errors of the admin's methods.
     """
     return sum(_add(model_admin, request, line.form) for line in lines)
 

@@ -1,4 +1,4 @@
-"""The admin of refused origins: to look at, to clear, and to allow after a review."""
+"""The admin of refused origins: view them, delete them, or allow them after a preview."""
 
 from __future__ import annotations
 
@@ -40,34 +40,34 @@ from .forms import MOST_ORIGINS, AllowForm, describe_policy
 from .many import RowForms, form_for_many, may_add_many, plan_additions
 
 REHEARSED = gettext_lazy(
-    "In rehearsal only: the policy allows it as it is, and what REPORT_ONLY holds would not. With "
-    "the row it would."
+    "The policy already allows the origin. Only REPORT_ONLY refuses it. With this row, REPORT_ONLY "
+    "allows it too."
 )
 
 
 class RefusedOriginAdmin(OriginAdmin):
-    """What was refused lately, to look at, to clear, and to allow after a review."""
+    """The list and the pages of refused origins."""
 
     list_display = ("origin_as_read", "state", "policy", "last_request", "count", "since", "lately")
     list_filter = (("policy", admin.AllValuesFieldListFilter), "is_rehearsal", "last_seen")
     search_fields = ("origin", "path")
     search_help_text = gettext_lazy(
-        "Part of an origin or path. Or a whole address, such as https://app.example.com/page."
+        "Enter part of an origin or path, or a full URL such as https://app.example.com/page."
     )
     show_full_result_count = True
     fields = readonly_fields = (*list_display[:-2], "first_seen", "last_seen")
     actions = ("allow",)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody: the recorder adds."""
+        """Return ``False``: only the recorder adds rows."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody: it is what happened."""
+        """Return ``False``: the rows are a record of past requests."""
         return False
 
     def has_allow_permission(self, request: HttpRequest) -> bool:
-        """Users who may add to the allowlist and choose the origins."""
+        """Return whether the user may add rows to the allowlist and set their origins."""
         site = self.admin_site
         return site.is_registered(AllowedOrigin) and may_add_many(
             site.get_model_admin(AllowedOrigin), request
@@ -78,17 +78,17 @@ class RefusedOriginAdmin(OriginAdmin):
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """As Django's; it says so where nothing is recorded."""
+        """Show a warning if recording is off."""
         if request.method == "GET" and not is_recording():
             text = _(
-                "Recording is off, and nothing new is counted. To turn it on, write "
-                '"RECORD_REFUSALS": True into CORS_ALLOWLIST, in settings.'
+                "Recording is off, so new refusals are not listed. To turn it on, set "
+                '"RECORD_REFUSALS": True in CORS_ALLOWLIST in your settings.'
             )
             self.message_user(request, text, messages.WARNING)
         return super().changelist_view(request, extra_context)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        """As Django's; and what the allowlist holds is known, for ``state`` to be judged by."""
+        """Load the allowlist too: the ``state`` column depends on it."""
         allowlist.prepare()
         return super().get_queryset(request)
 
@@ -109,7 +109,7 @@ class RefusedOriginAdmin(OriginAdmin):
         return _age(row.last_seen)
 
     def _origins_that_allow(self, origin: str) -> list[str]:
-        """The origin itself: wildcards are not refused."""
+        """Return only the origin: a refused origin is never a wildcard."""
         return [origin]
 
     # -- Allowing.
@@ -118,13 +118,13 @@ class RefusedOriginAdmin(OriginAdmin):
         permissions=["allow"], description=gettext_lazy("Allow selected origins (with a preview)")
     )
     def allow(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
-        """Show what would come of rows for these origins, and then add them."""
+        """Show a preview of rows for these origins, then add them."""
         refused = list(queryset[: MOST_ORIGINS + 1])
         if len(refused) > MOST_ORIGINS:
-            text = _("These are more than %(limit)s origins. Select fewer, in several goes.")
+            text = _("You selected more than %(limit)s origins. Allow them in smaller groups.")
             self.message_user(request, text % {"limit": MOST_ORIGINS}, messages.ERROR)
             return None
-        # At first as a new row would have it.
+        # At first, the default of a new row.
         data: Any = request.POST if "_reviewed" in request.POST else {"allow_credentials": True}
         row_admin = self.admin_site.get_model_admin(AllowedOrigin)
         form = form_for_many(row_admin, request, AllowForm)(data)
@@ -135,7 +135,7 @@ class RefusedOriginAdmin(OriginAdmin):
             "list_url": request.get_full_path(),
         }
         if not form.is_valid() or "_edit" in request.POST:
-            fieldsets = [(_("For all of them"), form.fields)]
+            fieldsets = [(_("For all origins"), form.fields)]
             return self._render_form(request, "allow.html", title, form, fieldsets, **selection)
 
         def propose() -> list[Proposal]:
@@ -153,20 +153,20 @@ class RefusedOriginAdmin(OriginAdmin):
             "form": form,
             "proposals": proposals,
             "additions": len(rows),
-            # They are alike in what the page tells of all.
+            # The values that the page shows are the same in all rows.
             "first": next(iter(rows), None),
             "row_opts": row_admin.opts,
             "may_view_rows": row_admin.has_view_permission(request),
         }
-        title = _("Allow refused origins: what would come of it")
+        title = _("Allow refused origins: preview")
         return self._render(request, "allow_preview.html", title, context)
 
 
-# --- What a request would get now ----------------------------------------------------------------
+# --- The state of a refused origin ---------------------------------------------------------------
 
 
 def _ruling(row: RefusedOrigin) -> Ruling | None:
-    """What governs the path and method of the last refusal, as things are now."""
+    """Return the policy that applies now to the path and method of the last refusal."""
     request = HttpRequest()
     request.method = "OPTIONS"
     request.path_info = unquote(row.path)
@@ -178,31 +178,34 @@ def _ruling(row: RefusedOrigin) -> Ruling | None:
 
 
 def _status(row: RefusedOrigin) -> tuple[str, str, str]:
-    """What would become of the same request now: an icon, a text, and why."""
+    """Return whether the same request would be allowed now: an icon, a text and a reason."""
     ruling = _ruling(row)
     if row.is_rehearsal:
         return _rehearsal_status(row, ruling)
     if ruling is None:
-        return "no", _("refused"), _("No policy governs the last path now.")
+        return "no", _("refused"), _("No policy applies to the last path now.")
     if not _allows(ruling.policy, row.origin):
         return "no", _("refused"), ""
-    return "yes", _("allowed since"), ""
+    return "yes", _("allowed now"), ""
 
 
 def _rehearsal_status(row: RefusedOrigin, ruling: Ruling | None) -> tuple[str, str, str]:
     rehearsal = ruling.policy.rehearsal if ruling is not None else None
     if rehearsal is None:
-        return "unknown", _("rehearsal"), _("No REPORT_ONLY is tried out at the last path now.")
+        return "unknown", _("rehearsal"), _("No REPORT_ONLY applies to the last path now.")
     if not _allows(rehearsal, row.origin):
         return "alert", _("would be refused"), _("REPORT_ONLY does not allow the origin.")
     if row.method and not {row.method, fetch.WILDCARD} & {*rehearsal.allow_methods}:
         return "alert", _("would be refused"), _("REPORT_ONLY does not allow the method.")
-    why = _("REPORT_ONLY allows the origin now. Of headers and credentials the log tells.")
+    why = _("REPORT_ONLY allows the origin now. For headers and credentials, see the log.")
     return "yes", _("would be allowed"), why
 
 
 def _allows(policy: Policy, origin: str) -> bool:
-    """As the middleware asks; but for ``ALLOW_ORIGIN_FUNC``, which wants the real request."""
+    """Return whether ``policy`` allows ``origin``.
+
+    This does not call ``ALLOW_ORIGIN_FUNC``, which needs the real request.
+    """
     return policy.grant_for(origin) is not None or allowlist.grant_for(policy, origin) is not None
 
 
@@ -217,7 +220,7 @@ def _age(moment: datetime.datetime) -> SafeString:
 
 
 class Proposal(NamedTuple):
-    """What would become of rows for the refused origins of one policy."""
+    """The rows to add for the refused origins of one policy."""
 
     policy: str
     plan: Plan
@@ -236,7 +239,10 @@ def _propose(refused: Iterable[RefusedOrigin], row_forms: RowForms) -> list[Prop
             line = row_forms.line(0, shown(row.origin), row.origin, policy=alias)
             line.remarks.insert(0, _evidence(row))
             if not line.problems and line.row.policy != alias:
-                remark = _("A row of this policy would help, and you may not choose the policy.")
+                remark = _(
+                    "The origin needs a row in this policy, but you do not have permission to "
+                    "choose the policy."
+                )
                 line.remarks.append(remark)
                 left_out.append(line)
                 continue
@@ -255,7 +261,7 @@ def _propose(refused: Iterable[RefusedOrigin], row_forms: RowForms) -> list[Prop
         plan = plan_additions([*wanted.values(), *rehearsed.values()], database())
         for line in plan.added:
             if line is rehearsed.get(line.row.origin):
-                # The plan knows the policy in force, for which the row may change nothing.
+                # The plan's remarks are about the policy in force, not about REPORT_ONLY.
                 line.remarks[1:] = [str(REHEARSED)]
         policy = policies.get(alias)
         title = describe_policy(policy) if policy is not None else alias
@@ -266,20 +272,20 @@ def _propose(refused: Iterable[RefusedOrigin], row_forms: RowForms) -> list[Prop
 def _why_no_row_counts(ruling: Ruling | None, alias: str) -> str:
     if ruling is None or ruling.policy.rows_alias == alias:
         return ""
-    remark = _("No row of this policy counts at that path, because of %(reason)s.")
+    remark = _("Rows of this policy have no effect at that path, because of %(reason)s.")
     return remark % {"reason": ruling.reason}
 
 
 def _why_no_row_helps(ruling: Ruling | None, origin: str, allow_credentials: bool) -> str:
-    """Why a row would not make a rehearsal allow its origin; empty if it would."""
+    """Return why a row would not make REPORT_ONLY allow its origin; empty if it would."""
     rehearsal = ruling.policy.rehearsal if ruling is not None else None
     if rehearsal is None:
-        return _("No REPORT_ONLY is tried out at the last path now.")
+        return _("No REPORT_ONLY applies to the last path now.")
     if _allows(rehearsal, origin):
         return _(
-            "REPORT_ONLY allows the origin already, and not the method, a header or credentials."
+            "REPORT_ONLY already allows the origin, but not the method, a header or credentials."
         )
-    with contextlib.suppress(PolicyError):  # the plan refuses it
+    with contextlib.suppress(PolicyError):  # the plan reports it
         for problem in row_problems(parse_row(origin), rehearsal, allow_credentials):
             return f"REPORT_ONLY: {problem.message} {problem.hint}"
     return ""

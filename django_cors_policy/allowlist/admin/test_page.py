@@ -1,7 +1,7 @@
-"""The page "Test a request": what becomes of a call from another origin, told and drawn.
+"""The page "Test a request": the result of a call from another origin, as text and as a diagram.
 
-What is told comes from ``explain``, which asks the middleware that serves requests. Here it is put
-into the order of a page.
+The result comes from ``explain``, which uses the middleware's own code. This module prepares it for
+the template.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ from ..coverage import samples
 from ..models import AllowedOrigin, RefusedOrigin
 from ..rows import parse_row
 
-# Of each ``Fix.where``: what stands above its lines.
+# The text above the lines of a fix, for each ``Fix.where``.
 WHERE = {
     "settings": gettext_lazy("at the end of your settings"),
     "shell": gettext_lazy("in a shell"),
-    "decorator": gettext_lazy("on the view, in place of the decorator that it has"),
+    "decorator": gettext_lazy("on the view, replacing its current decorator"),
     "script": gettext_lazy("in the page's script"),
     "server": gettext_lazy("on the server"),
 }
 
 
 class DiagramStep(NamedTuple):
-    """A step of the conversation: ``kind`` says where it stands in the picture, and how.
+    """A step of the diagram; ``kind`` is part of its CSS class.
 
-    "page" and "request" and "response" hold lines as they are written; "goes-on" and "stops" are
-    what the browser concludes, "allowed" and "blocked" what the script gets.
+    "page", "request" and "response" have lines of code or HTTP; "goes-on" and "stops" are decisions
+    of the browser; "allowed" and "blocked" are results for the script.
     """
 
     kind: str
@@ -46,7 +46,7 @@ class DiagramStep(NamedTuple):
 
 
 def call_by(row: AllowedOrigin) -> dict[str, str]:
-    """What the form is filled in with for a row: an origin that it stands for."""
+    """Return the initial values of the form for a row: an origin that the row allows."""
     try:
         origin = samples(parse_row(row.origin))[0]
     except PolicyError:
@@ -55,12 +55,12 @@ def call_by(row: AllowedOrigin) -> dict[str, str]:
 
 
 def refused_call(row: RefusedOrigin) -> dict[str, str]:
-    """What the form is filled in with for the last request that was refused."""
+    """Return the initial values of the form for the last refused request."""
     return {"origin": row.origin, "method": row.method, "url": row.path}
 
 
 def page_context(explanation: Explanation) -> dict[str, object]:
-    """What the template shows."""
+    """Return the template context."""
     return {
         "explanation": explanation,
         "causes": [_show(cause) for cause in explanation.causes],
@@ -71,37 +71,37 @@ def page_context(explanation: Explanation) -> dict[str, object]:
 
 
 def _show(finding: Finding) -> dict[str, object]:
-    """A finding, with what introduces each of its fixes."""
+    """Return a finding, with the text above each of its fixes."""
     befores = (None, *finding.fixes)
     leads = (_lead(fix, before) for fix, before in zip(finding.fixes, befores, strict=False))
     return {"text": finding.text, "fixes": list(zip(leads, finding.fixes, strict=True))}
 
 
 def _lead(fix: Fix, before: Fix | None) -> str:
-    """What introduces the lines of ``fix``, after another one of the same finding."""
+    """Return the text above the lines of ``fix``, which follows the fix ``before``."""
     where = str(WHERE[fix.where])
     if before is None:
         return f"{capfirst(where)}:"
-    # A policy that stands in a decorator and in settings is changed in both; else one will do.
+    # If a decorator and settings are both involved, change both. Otherwise one is enough.
     is_half = (before.where, fix.where) == ("decorator", "settings")
     text = _("And %(where)s:") if is_half else _("Or %(where)s:")
     return text % {"where": where}
 
 
-# --- The picture ---------------------------------------------------------------------------------
+# --- The diagram ---------------------------------------------------------------------------------
 
 
 def diagram(explanation: Explanation) -> Iterator[DiagramStep]:
-    """The conversation of page and server, in its order."""
+    """Yield the steps between page and server, in order."""
     script = tuple(_script(explanation))
     yield DiagramStep("page", _("The script calls"), script, _before(explanation))
     last = len(explanation.exchanges)
     for number, exchange in enumerate(explanation.exchanges, 1):
         is_preflight = exchange.kind == "preflight"
         if is_preflight:
-            titles = _("Preflight, to the server"), _("Answer to the preflight, to the browser")
+            titles = _("Preflight request, to the server"), _("Preflight response, to the browser")
         else:
-            titles = _("Request, to the server"), _("Answer, to the browser")
+            titles = _("Request, to the server"), _("Response, to the browser")
         request, response = exchange.request, exchange.response
         yield DiagramStep("request", titles[0], _lines(request.line, request.headers))
         yield DiagramStep("response", titles[1], _lines(response.line, response.headers))
@@ -109,15 +109,15 @@ def diagram(explanation: Explanation) -> Iterator[DiagramStep]:
             yield DiagramStep("stops", _("The browser stops here"), text=exchange.failure)
         elif is_preflight or number < last:
             why = (
-                _("The server allows the call.") if is_preflight else _("It follows the redirect.")
+                _("The server allows the call.")
+                if is_preflight
+                else _("The browser follows the redirect.")
             )
-            yield DiagramStep("goes-on", _("The browser goes on"), text=why)
+            yield DiagramStep("goes-on", _("The browser continues"), text=why)
     if explanation.may_read:
-        text = _("The script gets the answer.")
+        text = _("The script gets the response.")
     else:
-        text = _(
-            "The script gets a TypeError that gives no reason; the browser's console has more."
-        )
+        text = _("The script gets a TypeError without a reason. The browser's console shows more.")
     kind = "allowed" if explanation.is_allowed else "blocked"
     yield DiagramStep(kind, explanation.verdict, text=text)
 
@@ -142,13 +142,13 @@ def _quote(text: str) -> str:
 
 
 def _before(explanation: Explanation) -> str:
-    """What the browser does first."""
+    """Return what the browser does first."""
     if not explanation.exchanges:
         return ""
     if explanation.exchanges[0].kind == "preflight":
-        text = _("The browser asks first, in a preflight, because of %(what)s.")
+        text = _("The browser sends a preflight first, because of %(what)s.")
         return text % {"what": ", ".join(explanation.preflight_needed_for)}
-    return _("The browser sends it at once: nothing in it needs a preflight.")
+    return _("The browser sends the request at once: nothing in it needs a preflight.")
 
 
 def _lines(line: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
@@ -159,18 +159,18 @@ def _lines(line: str, headers: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def deciding_row(explanation: Explanation) -> int | None:
-    """The primary key of the row that allows the origin, or would with a change."""
+    """Return the primary key of the row that allows the origin, or would after a change."""
     rows = (explanation.row, *(cause.row for cause in explanation.causes))
     return next((row for row in rows if row is not None), None)
 
 
 def new_row(explanation: Explanation, row: AllowedOrigin | None) -> Mapping[str, str] | None:
-    """What the form for a new row is filled in with; None where no new row would help."""
+    """Return the initial values of a new row; ``None`` if a new row would not help."""
     call = {"origin": explanation.call.origin, "policy": explanation.policy}
     if any(note.code == "rows-unreadable" for note in explanation.notes):
         return None
     if _has_cause("row", explanation):
-        # A wildcard that does not count is left alone; a row for this origin alone will do.
+        # Do not change a wildcard row that has no effect; add a row for this origin only.
         helps = row is not None and row.origin != call["origin"]
     else:
         helps = _has_cause("origin", explanation, where="shell")

@@ -1,4 +1,4 @@
-"""Many rows at once: read from files and written to them, compared with the database, changed."""
+"""Many rows at once: read from and written to files, compared with the database, changed."""
 
 from .files import FIELDS, FORMATS, NEVER, as_item, parse_expires, read, read_line, render
 from .plan import BATCH, Line, Plan, Progress, carry_out, make_plan, problems_of, rows_with, surplus

@@ -1,4 +1,4 @@
-"""Rows as files and command lines write them. What judges an origin or a row is the model's."""
+"""Read and write rows as JSON, CSV and command line options. The model validates them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from ..models import AllowedOrigin
 from ..rows import parse_row
 from .plan import Line
 
-# What a file says of a row. When it was created and changed is each database's own affair.
+# The fields in a file. Each database sets the times of creation and change by itself.
 FIELDS = ("policy", "origin", "allow_credentials", "is_enabled", "expires_at", "note")
 
 # --- Times ---------------------------------------------------------------------------------------
@@ -32,15 +32,18 @@ FIELDS = ("policy", "origin", "allow_credentials", "is_enabled", "expires_at", "
 _DURATION = re.compile(r"([0-9]{1,6})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 NEVER = "never"
-_MOMENT_HINT = "Write one such as '2030-12-24T18:00+01:00', or a date such as '2030-12-24'."
+_MOMENT_HINT = "Write a time such as '2030-12-24T18:00+01:00' or a date such as '2030-12-24'."
 _EXPIRES_HINT = (
-    "Write how long from now, as in '7d', '12h' or '30m', a time as in '2030-12-24T18:00+01:00', "
+    "Write a duration such as '7d', '12h' or '30m', a time such as '2030-12-24T18:00+01:00', "
     f"or {NEVER!r}."
 )
 
 
 def parse_expires(text: str) -> datetime.datetime | None:
-    """When something expires: ``7d`` from now, a time, or ``never``. Raises ``ValidationError``."""
+    """Return the expiry that ``text`` means: ``7d`` from now, a time, or ``None`` for ``never``.
+
+    Raises ``ValidationError``.
+    """
     if text == NEVER:
         return None
     duration = _DURATION.fullmatch(text)
@@ -51,30 +54,30 @@ def parse_expires(text: str) -> datetime.datetime | None:
         else:
             moment = parse_moment(text, _EXPIRES_HINT)
     except OverflowError:
-        raise ValidationError(f"{short_repr(text)} is too long. {_EXPIRES_HINT}") from None
+        raise ValidationError(f"{short_repr(text)} is too far away. {_EXPIRES_HINT}") from None
     if moment <= _as_stored(timezone.now()):
-        raise ValidationError(f"{short_repr(text)} has passed already. Write a later time.")
+        raise ValidationError(f"{short_repr(text)} is not in the future. Write a later time.")
     return moment
 
 
 def parse_moment(text: str, hint: str = _MOMENT_HINT) -> datetime.datetime:
-    """A time as ISO 8601 has it, in TIME_ZONE where it names no zone; a date is its midnight.
+    """Read an ISO 8601 time, in ``TIME_ZONE`` if it has no zone. A date means its midnight.
 
     Raises ``ValidationError``.
     """
     try:
         moment = parse_datetime(text)
-        # What the clock shows twice or never is refused there.
+        # This refuses times that a clock change repeats or skips.
         stored = _as_stored(from_current_timezone(moment)) if moment is not None else None
     except (OverflowError, ValueError):
         stored = None
     if stored is None:
-        raise ValidationError(f"{short_repr(text)} is no time. {hint}")
+        raise ValidationError(f"{short_repr(text)} is not a time. {hint}")
     return stored
 
 
 def _as_stored(moment: datetime.datetime) -> datetime.datetime:
-    """In UTC; without a zone where ``USE_TZ`` is False."""
+    """Return ``moment`` in UTC, or naive if ``USE_TZ`` is ``False``."""
     if settings.USE_TZ:
         return moment.astimezone(datetime.timezone.utc)
     return timezone.make_naive(moment) if timezone.is_aware(moment) else moment
@@ -85,10 +88,10 @@ def _as_stored(moment: datetime.datetime) -> datetime.datetime:
 
 def _read_text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValidationError(f"{short_repr(value)} is no text. Write it in quotes.")
+        raise ValidationError(f"{short_repr(value)} is not a string. Write it in quotes.")
     if re.search(r"[\0\ud800-\udfff]", value):
         raise ValidationError(
-            f"{short_repr(value)} has a character that no database stores. Leave it out."
+            f"{short_repr(value)} has a character that databases cannot store. Remove it."
         )
     return value
 
@@ -96,11 +99,13 @@ def _read_text(value: object) -> str:
 def _read_origin(value: object) -> str:
     text = _read_text(value).strip()
     if not text:
-        raise ValidationError("It is empty. Write an origin such as 'https://app.example.com'.")
+        raise ValidationError(
+            "The value is empty. Write an origin such as 'https://app.example.com'."
+        )
     try:
         return str(parse_row(text))
     except PolicyError:
-        return text  # for the model to refuse, unless there is such a row
+        return text  # the model refuses it, unless such a row exists
 
 
 def _read_flag(value: object) -> bool:
@@ -108,7 +113,7 @@ def _read_flag(value: object) -> bool:
     text = str(value).lower() if isinstance(value, (bool, str)) else ""
     flag = {"true": True, "false": False}.get(text)
     if flag is None:
-        raise ValidationError(f"{short_repr(value)} is neither. Write true or false.")
+        raise ValidationError(f"{short_repr(value)} is not a boolean. Write true or false.")
     return flag
 
 
@@ -129,12 +134,12 @@ _READERS: Mapping[str, Callable[[object], Any]] = {
 
 
 def read_line(number: int, item: object, policy: str | None) -> Line:
-    """What ``item`` says, of a row of ``policy`` if that is given."""
+    """Return the row that ``item`` asks for. If ``policy`` is given, refuse all others."""
     if not isinstance(item, dict):
         example = '{"origin": "https://app.example.com"}'
-        return Line(number, problems=[f"{short_repr(item)} is no object. Write {example}."])
+        return Line(number, problems=[f"{short_repr(item)} is not an object. Write {example}."])
     problems = [
-        f"{short_repr(name)} is no field of a row. {did_you_mean(name, FIELDS)}"
+        f"Unknown field {short_repr(name)}. {did_you_mean(name, FIELDS)}"
         for name in item
         if name not in FIELDS
     ]
@@ -147,8 +152,8 @@ def read_line(number: int, item: object, policy: str | None) -> Line:
                 problems += [f"{name}: {message}" for message in error.messages]
     if policy is not None and values["policy"] != policy:
         problems.append(
-            f"The row is of policy {values['policy']!r}, and only rows of {policy!r} are wanted. "
-            "Leave it out, or name no policy."
+            f"The row is in policy {values['policy']!r}, but --policy is {policy!r}. "
+            "Remove the row, or its policy."
         )
     return Line(number, values.pop("policy"), values.pop("origin"), values, problems)
 
@@ -157,17 +162,17 @@ def _read_json(text: str, policy: str | None) -> Iterator[Line]:
     try:
         is_list = isinstance(json.loads(text), list)
     except ValueError as error:
-        message = f"This is no JSON: {error}. For CSV, say --format csv."
+        message = f"This is not JSON: {error}. For CSV, use --format csv."
         yield Line(getattr(error, "lineno", 1), problems=[message])
         return
     except RecursionError:
-        message = "This is nested too deep. Write a list of objects, one for each row."
+        message = "The JSON is nested too deeply. Write a list of objects, one for each row."
         yield Line(1, problems=[message])
         return
     if not is_list:
-        yield Line(1, problems=["This is no list. Write [...] around the rows."])
+        yield Line(1, problems=["This is not a list. Write [...] around the rows."])
         return
-    # Once more, one by one: to know on which line each begins.
+    # Decode the items again, one by one, to know the line of each.
     decode = json.JSONDecoder().raw_decode
     number, position = 1, text.index("[") + 1
     while True:
@@ -184,19 +189,19 @@ _BETWEEN = re.compile(r"[\s,]*")
 
 
 def _read_csv(text: str, policy: str | None) -> Iterator[Line]:
-    # What spreadsheets put between cells depends on where they are.
+    # The delimiter that spreadsheets write depends on the user's locale.
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     number = 1
     try:
         header = [name.strip().lower() for name in next(reader, [])]
         problems = [
-            f"{short_repr(name)} is no column of it. {did_you_mean(name, FIELDS)}"
+            f"Unknown column {short_repr(name)}. {did_you_mean(name, FIELDS)}"
             for name in header
             if name not in FIELDS
         ]
         if "origin" not in header or len({*header}) < len(header):
-            message = "The first line has to name the columns: origin, and each once."
+            message = "The first line must name the columns, each once, including origin."
             problems.append(f"{message} Write {','.join(FIELDS)}.")
         if problems:
             yield Line(number, problems=problems)
@@ -207,12 +212,12 @@ def _read_csv(text: str, policy: str | None) -> Iterator[Line]:
                 item = dict(zip(header, map(_without_apostrophe, cells), strict=True))
                 yield read_line(number, item, policy)
             elif cells:
-                message = f"There are {len(cells)} cells under {len(header)} columns."
-                hint = "Put a cell that has a comma in it in double quotes."
+                message = f"The row has {len(cells)} cells, but there are {len(header)} columns."
+                hint = "Put double quotes around a cell that contains a comma."
                 yield Line(number, problems=[f"{message} {hint}"])
-            number = reader.line_num + 1  # where the next begins: a cell may have several lines
+            number = reader.line_num + 1  # of the next row: a cell may have several lines
     except csv.Error as error:
-        message = f"This is no CSV from here on: {error}. For JSON, say --format json."
+        message = f"This is not CSV from this line on: {error}. For JSON, use --format json."
         yield Line(number, problems=[message])
 
 
@@ -221,13 +226,13 @@ FORMATS = tuple(_FORMATS)
 
 
 def read(text: str, format: str, policy: str | None) -> list[Line]:
-    """What a file says."""
+    """Return the rows that a file asks for."""
     return list(_FORMATS[format](text, policy))
 
 
 # --- Writing -------------------------------------------------------------------------------------
 
-# Spreadsheets take a cell that begins so for a formula, and run it.
+# Spreadsheets run a cell that begins like this as a formula.
 _FORMULA = re.compile("'*[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
@@ -240,7 +245,7 @@ def _without_apostrophe(text: str) -> str:
 
 
 def as_item(row: AllowedOrigin) -> dict[str, Any]:
-    """The row as JSON has it."""
+    """Return the row as an object for JSON."""
     item = {name: getattr(row, name) for name in FIELDS}
     if row.expires_at is not None:
         item["expires_at"] = _as_stored(row.expires_at).isoformat()
@@ -248,7 +253,7 @@ def as_item(row: AllowedOrigin) -> dict[str, Any]:
 
 
 def render(items: Iterable[Mapping[str, Any]], format: str, fields: Sequence[str] = FIELDS) -> str:
-    """A file that holds ``items``, a line for each."""
+    """Return the text of a file with one line for each item."""
     if format == "json":
         lines = ",\n".join(json.dumps(item, ensure_ascii=False) for item in items)
         return f"[\n{lines}\n]\n" if lines else "[]\n"
@@ -257,7 +262,7 @@ def render(items: Iterable[Mapping[str, Any]], format: str, fields: Sequence[str
 
 
 def _as_csv(cells: Sequence[str]) -> str:
-    # Not every Python puts quotes around a "\r", unless it is in what ends the line.
+    # Some Python versions quote a "\r" only if it is part of the line terminator.
     end = "\r\n"
     file = io.StringIO()
     csv.writer(file, lineterminator=end).writerow(cells)

@@ -1,4 +1,4 @@
-"""Rows that are asked for, compared with those in the database; and then the change."""
+"""Compare requested rows with the rows in the database, and write the changes."""
 
 from __future__ import annotations
 
@@ -12,33 +12,33 @@ from django.db import models, transaction
 from ..models import AllowedOrigin, AllowedOriginQuerySet
 from ..states import RowStatus, status_of
 
-# Few enough for the parameters that a query may have on any database.
+# Every database accepts this many parameters in a query.
 BATCH = 500
 
-# (what is being done, how many are done, of how many)
+# (name of the step, rows done, total)
 Progress = Callable[[str, int, int], None]
 _Item = TypeVar("_Item")
 
 
 @dataclass
 class Line:
-    """A row that is asked for: where, what is said of it, and what becomes of it."""
+    """A requested row: where it is written, its values, and its place in the plan."""
 
-    # Of the line in the file or the paste; 0 if it is in neither.
+    # The line number in the file or the form; 0 if it has none.
     number: int
     policy: str = ""
     origin: str = ""
-    # What a row that exists is to hold. What is not said is left as it is.
+    # The values to set. In an existing row, all other fields keep their values.
     values: Mapping[str, Any] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     # The new row, or the one in the database.
     row: AllowedOrigin = field(init=False)
-    # Of a row to be changed: what it has held.
+    # For a changed row: its old values.
     before: dict[str, Any] = field(default_factory=dict)
-    # Of a duplicate: the number of the first line for the row.
+    # For a duplicate: the number of the first line with the same row.
     same_as: int = 0
 
-    # For the admin: what was written, the form of the new row, and what the page says about it.
+    # For the admin: the text as written, the form of the new row, and remarks for the page.
     text: str = ""
     form: Any = None
     remarks: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Line:
 
 @dataclass
 class Plan:
-    """What would be done. Only refused lines have problems."""
+    """The changes to make. Only refused lines have problems."""
 
     added: list[Line] = field(default_factory=list)
     changed: list[Line] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Plan:
 
 
 def make_plan(lines: Iterable[Line], using: str, progress: Progress | None = None) -> Plan:
-    """What would become of each line, as things are in the database ``using``."""
+    """Compare the lines with the database ``using``. This writes nothing."""
     plan = Plan()
     first_with: dict[tuple[str, str], Line] = {}
     for line in lines:
@@ -76,7 +76,7 @@ def make_plan(lines: Iterable[Line], using: str, progress: Progress | None = Non
     done = 0
     for batch in _batches(wanted):
         found = list(rows_with({line.origin for line in batch}, using))
-        # Some databases compare without regard to case, and would refuse a second row.
+        # Some databases ignore case when they compare, and would refuse a second row.
         existing = {(row.policy, row.origin.lower()): row for row in found}
         existing |= {(row.policy, row.origin): row for row in found}
         for line in batch:
@@ -88,7 +88,7 @@ def make_plan(lines: Iterable[Line], using: str, progress: Progress | None = Non
 
 
 def _settle(line: Line, existing: AllowedOrigin | None, plan: Plan) -> None:
-    """Put the line into the plan. A row that stays as it is is not judged."""
+    """Add the line to the plan. A row without changes is not validated."""
     if existing is not None:
         line.row = existing
         for name, value in line.values.items():
@@ -100,16 +100,16 @@ def _settle(line: Line, existing: AllowedOrigin | None, plan: Plan) -> None:
         outcome = plan.added
         if line.form is None:
             line.row = AllowedOrigin(policy=line.policy, origin=line.origin, **line.values)
-    # A form has judged its row already.
+    # A form has already validated its row.
     if outcome is not plan.unchanged and line.form is None:
         line.problems = problems_of(line.row)
     (plan.refused if line.problems else outcome).append(line)
 
 
 def problems_of(row: AllowedOrigin) -> list[str]:
-    """Why the model refuses the row."""
+    """Return the problems for which the model refuses the row."""
     try:
-        # Whether it is unique is known, and the database would be asked for each row.
+        # The plan has checked uniqueness. This would query the database for each row.
         row.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
         return [
@@ -121,8 +121,8 @@ def problems_of(row: AllowedOrigin) -> list[str]:
 
 
 def rows_with(origins: Iterable[str], using: str) -> AllowedOriginQuerySet:
-    """The rows, of any policy, whose origins are written just so."""
-    # Not as the model's own field, which would parse each once more, and refuse the unreadable.
+    """Return the rows, of all policies, with exactly these origins."""
+    # The model's own field would parse each value again and refuse unreadable ones.
     written = models.ExpressionWrapper(models.F("origin"), output_field=models.CharField())
     rows = AllowedOrigin.objects.using(using)
     found: AllowedOriginQuerySet = rows.alias(written=written).filter(written__in=list(origins))
@@ -130,7 +130,7 @@ def rows_with(origins: Iterable[str], using: str) -> AllowedOriginQuerySet:
 
 
 def surplus(lines: Iterable[Line], using: str, policy: str | None) -> list[AllowedOrigin]:
-    """The rows (of ``policy``, if that is given) that ``lines`` do not have."""
+    """Return the rows (only of ``policy``, if given) that are not in ``lines``."""
     rows = AllowedOrigin.objects.using(using)
     if policy is not None:
         rows = rows.filter(policy=policy)
@@ -139,7 +139,7 @@ def surplus(lines: Iterable[Line], using: str, policy: str | None) -> list[Allow
 
 
 def carry_out(plan: Plan, using: str, progress: Progress | None = None) -> None:
-    """Do all of it or, if the database objects, nothing."""
+    """Write all changes of the plan in one transaction."""
     objects = AllowedOrigin.objects.using(using)
     fields = {name for line in plan.changed for name in line.before}
     steps: list[tuple[list[AllowedOrigin], Callable[[list[AllowedOrigin]], object]]] = [

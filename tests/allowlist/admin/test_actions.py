@@ -43,8 +43,8 @@ def test_enable_and_disable(admin: Client) -> None:
     response = act(admin, "enable", on, off, over)
     assert told(response) == [
         "2 origins enabled.",
-        "1 was enabled already.",
-        "1 of them still has no effect; its state says why.",
+        "1 origin was already enabled.",
+        "1 of them still has no effect. See the state column for the reason.",
     ]
     assert not AllowedOrigin.objects.filter(is_enabled=False).exists()
     assert log() == [
@@ -61,7 +61,7 @@ def test_enable_and_disable(admin: Client) -> None:
     assert AllowedOrigin.objects.get(pk=on.pk).updated_at > changed_at
 
     before = token()
-    assert told(act(admin, "disable", on)) == ["1 was disabled already."]
+    assert told(act(admin, "disable", on)) == ["1 origin was already disabled."]
     assert len(log()) == 1
     assert token() == before
 
@@ -84,8 +84,8 @@ def test_extend(admin: Client) -> None:
     response = act(admin, "extend", soon, over, off, never, nearly_never)
     assert told(response) == [
         "3 origins extended by 30 days.",
-        "1 of them had expired, and is live again.",
-        "2 have no expiry to extend, and were left as they are.",
+        "1 of them had expired and is live again.",
+        "2 origins were not changed: they never expire.",
     ]
     for row in (soon, over, off, never, nearly_never):
         row.refresh_from_db()
@@ -118,7 +118,7 @@ def test_actions_on_a_broken_row(admin: Client) -> None:
     response = act(admin, "enable", row)
     assert told(response)[-2:] == [
         "1 origin enabled.",
-        "1 of them still has no effect; its state says why.",
+        "1 of them still has no effect. See the state column for the reason.",
     ]
     act(admin, "delete_selected", row, post="yes")
     assert not AllowedOrigin.objects.exists()

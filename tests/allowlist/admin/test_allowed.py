@@ -315,7 +315,7 @@ def test_the_form_explains_each_field_and_offers_the_policies(admin: Client) -> 
         "default (everywhere else; with credentials)",
         "public (/public/; any origin, without credentials)",
         "partners (/partners/, /x and more; without credentials)",
-        "idle (where a decorator asks for it; without credentials)",
+        "idle (where a decorator uses it; without credentials)",
     ):
         assert choice in add_
     assert "no longer in CORS_POLICIES" not in add_

@@ -73,10 +73,10 @@ def test_a_paste_is_previewed_and_then_added(admin: Client) -> None:
         "ACME, asked by Sales",
         "Changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] already allows it.",
         "Changes nothing: the row \u201chttps://*.b\u00fccher.example\u201d already allows it.",
-        "2 exist already and stay as they are",
+        "2 already exist and do not change",
         "https://off.example line 10 disabled",
-        "As line 3.",
-        "3 are refused",
+        "Same as line 3.",
+        "3 cannot be added",
         "'https://checkout.example/cart/#pay' has a path; an origin has none. "
         "Write 'https://checkout.example'.",
         "'http://globex.example' uses http: an attacker on the network can act as this origin",
@@ -140,19 +140,19 @@ def test_going_back_loses_nothing(admin: Client) -> None:
         (
             {"origins": "# only\n  \n # this"},
             "origins",
-            "There are only comments. Write one origin a line.",
+            "The text contains no origins. Write one origin per line.",
         ),
         (
             {"origins": "https://a.example\n" * (MOST_ORIGINS + 1)},
             "origins",
-            f"These are {MOST_ORIGINS + 1} origins, and {MOST_ORIGINS} is the limit. "
-            "Add them in several goes.",
+            f"There are {MOST_ORIGINS + 1} origins; the limit is {MOST_ORIGINS}. "
+            "Add them in smaller groups.",
         ),
         (
             {"origins": "#" * (LONGEST_PASTE + 1)},
             "origins",
-            f"This is too long: {LONGEST_PASTE + 1} characters, and {LONGEST_PASTE} is the "
-            "limit. Add the origins in several goes.",
+            f"The text has {LONGEST_PASTE + 1} characters; the limit is {LONGEST_PASTE}. "
+            "Add the origins in smaller groups.",
         ),
         ({"origins": "https://a\0.example"}, "origins", "Null characters are not allowed."),
         (
@@ -245,7 +245,9 @@ def test_what_somebody_else_adds_meanwhile_undoes_nothing_by_halves(
     monkeypatch.setattr(our_admin, "plan_additions", plan_and_be_overtaken)
     data = many("https://a.example\nhttps://b.example")
     response = admin.post(ADD_MANY, {**data, "_confirm": "Add"})
-    assert "Nothing was added: somebody else has just added one of these." in text_of(response)
+    assert "Nothing was added: another user has just added one of these origins." in text_of(
+        response
+    )
     assert hidden_fields(response)["origins"] == data["origins"]
     assert not AllowedOrigin.objects.filter(origin="https://a.example").exists()
     assert log() == []

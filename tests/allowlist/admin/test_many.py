@@ -132,12 +132,13 @@ def test_fields_that_are_read_only_are_absent_and_keep_their_defaults(
     fix(*FIXED, "policy", "is_enabled")
     page = operator.get(ADD_MANY)
     assert list(page.context["adminform"].form.fields) == ["origins"]
-    assert "For all of them" not in text_of(page)
+    assert "For all origins" not in text_of(page)
     data = {**FORGED, "policy": "partners", "is_enabled": ""}
     preview = operator.post(ADD_MANY, {**many("https://a.example its note"), **data})
     assert hidden_fields(preview).keys() & {*data} == set()
-    assert "https://a.example line 1 The note is left out: you may not write notes." in (
-        text_of(preview)
+    assert (
+        "https://a.example line 1 The note will not be saved: you do not have permission to set it."
+        in (text_of(preview))
     )
     assert told(add_many(operator, "https://a.example its note", **data)) == ["1 origin added."]
     row = AllowedOrigin.objects.get()
@@ -163,7 +164,7 @@ def test_fields_that_are_read_only_are_absent_where_refused_origins_are_allowed(
     assert hidden_fields(preview).keys() & {*FORGED} == set()
     assert "_edit" not in preview.content.decode()
     text = text_of(preview)
-    assert "With cookies and logins, where the policy allows them. For good: no expiry." in text
+    assert "With cookies and logins, if the policy allows them. No expiry." in text
     assert "forged" not in text
     allow(operator, row, _reviewed="1", _confirm="x", **FORGED)
     added = AllowedOrigin.objects.get()
@@ -184,9 +185,10 @@ def test_who_may_not_choose_the_policy_allows_for_the_default_one(
     assert "1 origin would be added" in text
     assert (
         "1 is left out https://b.example Refused 1 time, last for GET /hello/. "
-        "A row of this policy would help, and you may not choose the policy."
+        "The origin needs a row in this policy, but you do not have permission to choose the "
+        "policy."
     ) in text
-    assert "1 is refused http://c.example" in text
+    assert "1 cannot be added http://c.example" in text
     allow(operator, *rows, _reviewed="1", _confirm="x", policy="partners")
     assert list(AllowedOrigin.objects.values_list("policy", "origin")) == [("default", ORIGIN)]
 
@@ -392,7 +394,7 @@ def test_actions_change_no_more_than_the_page_of_a_row(
     response = act(operator, action, row)
     row.refresh_from_db()
     assert (row.is_enabled, row.expires_at) == (False, later)
-    assert "1 was left as it is: you may not change it." in response.text
+    assert "1 origin was not changed: you do not have permission to change it." in response.text
 
 
 def test_actions_change_the_rest(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:

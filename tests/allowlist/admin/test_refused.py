@@ -121,7 +121,7 @@ def test_it_says_where_recording_is_off(
 ) -> None:
     monkeypatch.undo()
     settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
-    text = "Recording is off, and nothing new is counted. To turn it on, write"
+    text = "Recording is off, so new refusals are not listed. To turn it on, set"
     assert text in text_of(admin.get(LIST))
     assert '"RECORD_REFUSALS": True' in text_of(admin.get(LIST))
 
@@ -150,21 +150,21 @@ def test_who_may_clears_it() -> None:
     ("fields", "state"),
     [
         ({}, "refused"),
-        ({"origin": "https://app.example.com"}, "allowed since"),
-        ({"origin": "https://x.corp.example.com"}, "allowed since"),
-        ({"origin": "https://row.example"}, "allowed since"),
-        ({"origin": "https://narrow.row.example"}, "allowed since"),
+        ({"origin": "https://app.example.com"}, "allowed now"),
+        ({"origin": "https://x.corp.example.com"}, "allowed now"),
+        ({"origin": "https://row.example"}, "allowed now"),
+        ({"origin": "https://narrow.row.example"}, "allowed now"),
         ({"origin": "https://over.example"}, "refused"),
         ({"origin": "https://row.example", "path": "/partners/x"}, "refused"),
-        ({"path": "/public/x"}, "allowed since"),
+        ({"path": "/public/x"}, "allowed now"),
         ({"policy": "gone"}, "refused"),
         ({"origin": "https://row.example", "path": "/own/"}, "refused"),
-        ({"origin": "https://own.example", "path": "/own/"}, "allowed since"),
+        ({"origin": "https://own.example", "path": "/own/"}, "allowed now"),
         ({"origin": "https://app.example.com", "path": "/closed/"}, "refused"),
-        ({"origin": "https://app.example.com", "path": "/own%"}, "allowed since"),
+        ({"origin": "https://app.example.com", "path": "/own%"}, "allowed now"),
         (
             {"is_rehearsal": True},
-            "rehearsal No REPORT_ONLY is tried out at the last path now.",
+            "rehearsal No REPORT_ONLY applies to the last path now.",
         ),
     ],
 )
@@ -179,7 +179,7 @@ def test_what_would_become_of_it_now(admin: Client, fields: dict[str, Any], stat
     if not row.is_rehearsal:
         response = admin.get(row.path, headers={"origin": row.origin})
         told_so = response.headers.get("Access-Control-Allow-Origin") in ("*", row.origin)
-        assert told_so == (state == "allowed since")
+        assert told_so == (state == "allowed now")
     assert state in text_of(admin.get(f"{LIST}{row.pk}/change/"))
 
 
@@ -191,11 +191,11 @@ REHEARSED = {
         "ALLOW_CREDENTIALS": True,
     },
 }
-OVER = "rehearsal No REPORT_ONLY is tried out at the last path now."
+OVER = "rehearsal No REPORT_ONLY applies to the last path now."
 NOT_THE_ORIGIN = "would be refused REPORT_ONLY does not allow the origin."
 NOT_THE_METHOD = "would be refused REPORT_ONLY does not allow the method."
 ALLOWED = (
-    "would be allowed REPORT_ONLY allows the origin now. Of headers and credentials the log tells."
+    "would be allowed REPORT_ONLY allows the origin now. For headers and credentials, see the log."
 )
 
 
@@ -257,7 +257,7 @@ def test_where_no_policy_governs_or_settings_are_wrong(
     row = refuse()
     settings.CORS_POLICIES = policies
     settings.MIDDLEWARE = settings.MIDDLEWARE[1:]
-    assert "refused No policy governs the last path now." in text_of(admin.get(LIST))
+    assert "refused No policy applies to the last path now." in text_of(admin.get(LIST))
     assert "Nothing would be added." in text_of(allow(admin, row))
 
 
@@ -265,7 +265,7 @@ def test_a_process_that_has_read_no_rows_yet(admin: Client, source: Allowlist) -
     add("https://row.example")
     refuse("https://row.example")
     source.reset()
-    assert cells(admin.get(LIST), "state")[0].strip() == "allowed since"
+    assert cells(admin.get(LIST), "state")[0].strip() == "allowed now"
 
 
 @pytest.mark.parametrize(
@@ -359,7 +359,7 @@ def test_a_review_and_then_rows(admin: Client, settings: Any) -> None:
     assert "1 origin would be added" in text  # to partners
     assert f"{ORIGIN} Refused 14 times, last for PUT /orders/." in text
     assert "https://b\u00fccher.example Browsers send it as https://xn--bcher-kva.example." in text
-    assert "1 exists already and stays as it is https://there.example" in text
+    assert "1 already exists and does not change https://there.example" in text
     assert f'href="{ALLOWED_LIST}{there.pk}/change/"' in response.content.decode()
     assert (
         "https://app.example.com Refused 1 time, last for GET /hello/. "
@@ -367,9 +367,9 @@ def test_a_review_and_then_rows(admin: Client, settings: Any) -> None:
     )
     assert "'http://insecure.example' uses http: an attacker on the network" in text
     assert "1 is left out https://rehearsed.example" in text
-    assert "No REPORT_ONLY is tried out at the last path now." in text
+    assert "No REPORT_ONLY applies to the last path now." in text
     assert "'defualt' is not a policy in CORS_POLICIES. Did you mean 'default'?" in text
-    assert "With cookies and logins, where the policy allows them. For good: no expiry." in text
+    assert "With cookies and logins, if the policy allows them. No expiry." in text
     assert 'value="Add 4 origins"' in response.content.decode()
     assert AllowedOrigin.objects.count() == 1
 
@@ -418,18 +418,18 @@ def test_a_row_helps_a_rehearsal(admin: Client, settings: Any) -> None:
     ]
     text = text_of(allow(admin, *rows))
     helps = (
-        "In rehearsal only: the policy allows it as it is, and what REPORT_ONLY holds would not. "
-        "With the row it would."
+        "The policy already allows the origin. Only REPORT_ONLY refuses it. With this row, "
+        "REPORT_ONLY allows it too."
     )
     assert "2 origins would be added" in text
     assert f"{ORIGIN} Refused 14 times, last for GET /hello/. {helps}" in text
     assert f"https://both.example Refused 1 time, last for GET /hello/. {helps}" in text
-    assert "1 exists already and stays as it is https://there.example disabled" in text
-    assert "1 is refused https://no origin" in text
+    assert "1 already exists and does not change https://there.example disabled" in text
+    assert "1 cannot be added https://no origin" in text
     assert "4 are left out" in text
     assert (
         "https://app.example.com Refused 1 time, last for PATCH /hello/. "
-        "REPORT_ONLY allows the origin already, and not the method, a header or credentials."
+        "REPORT_ONLY already allows the origin, but not the method, a header or credentials."
     ) in text
     assert (
         "http://insecure.example Refused 1 time, last for GET /hello/. "
@@ -437,11 +437,11 @@ def test_a_row_helps_a_rehearsal(admin: Client, settings: Any) -> None:
     ) in text
     assert (
         "https://own.example Refused 1 time, last for GET /own/. "
-        "No row of this policy counts at that path, because of @cors_policy"
+        "Rows of this policy have no effect at that path, because of @cors_policy"
     ) in text
     assert (
         "https://partner.example Refused 1 time, last for GET /partners/x. "
-        "No row of this policy counts at that path, because of CORS_POLICIES['partners']"
+        "Rows of this policy have no effect at that path, because of CORS_POLICIES['partners']"
     ) in text
     assert "Changes nothing" not in text
 
@@ -488,7 +488,7 @@ def test_what_is_filled_in_wrong_is_asked_again(admin: Client) -> None:
 
 def test_where_a_decorator_decides_no_row_helps(admin: Client) -> None:
     text = text_of(allow(admin, refuse(path="/own/")))
-    assert "No row of this policy counts at that path, because of" in text
+    assert "Rows of this policy have no effect at that path, because of" in text
     assert "@cors_policy" in text
 
 
@@ -506,7 +506,9 @@ def test_nothing_is_added_twice_or_by_halves(
 
     monkeypatch.setattr(our_admin, "plan_additions", plan_and_be_overtaken)
     response = confirm(admin, *rows)
-    assert "Nothing was added: somebody else has just added one of these." in text_of(response)
+    assert "Nothing was added: another user has just added one of these origins." in text_of(
+        response
+    )
     assert not AllowedOrigin.objects.filter(origin=ORIGIN).exists()
     assert log() == []
     assert confirm(admin, *rows).status_code == 302
@@ -530,7 +532,7 @@ def test_too_many_at_once(admin: Client) -> None:
     assert len(rows) > MOST_ORIGINS
     everything = {"select_across": "1", "_selected_action": [RefusedOrigin.objects.first().pk]}
     response = admin.post(LIST, {"action": "allow", "index": "0", **everything})
-    assert told(response) == ["These are more than 500 origins. Select fewer, in several goes."]
+    assert told(response) == ["You selected more than 500 origins. Allow them in smaller groups."]
     RefusedOrigin.objects.first().delete()
     page = admin.post(LIST, {"action": "allow", "index": "0", **everything})
     assert "500 origins would be added" in text_of(page)

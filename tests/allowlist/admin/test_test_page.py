@@ -267,7 +267,7 @@ def test_the_page_says_all_that_explain_says(admin: Client, call: dict[str, Any]
     position = 0
     told = explain(**call)
     causes = [cause.text for cause in told.causes]
-    for piece in ["Test a request", told.verdict, *causes, "The conversation", told.cookies]:
+    for piece in ["Test a request", told.verdict, *causes, "Requests and responses", told.cookies]:
         position = said.index(_in_one_line(piece), position)
 
 

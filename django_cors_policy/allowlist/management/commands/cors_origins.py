@@ -1,4 +1,4 @@
-"""``manage.py cors_origins``: the allowlist for scripts and for those who prefer a terminal."""
+"""``manage.py cors_origins``: the allowlist in scripts and in the terminal."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mea
 from django_cors_policy.management.terminal import write, write_table
 from django_cors_policy.policy import DEFAULT_ALIAS
 
-# No policy can use such rows, and somebody should look at them.
+# No policy can use these rows. They need attention.
 MISFITS = (State.UNKNOWN_POLICY, State.REFUSED, State.UNREADABLE)
 
 STANDARD = "-"  # standard input or output
@@ -45,22 +45,22 @@ BLANK_LINE = "\r" + " " * 60 + "\r"
 
 
 class Command(BaseCommand):
-    """Lists, adds and removes rows of the allowlist, and brings them from and into files."""
+    """Lists, adds, removes, imports and exports rows of the allowlist."""
 
-    help = "List, add, remove, import and export the origins that the database adds to policies."
-    # They judge the policies that rows are added to. The rest of the project is not asked for.
+    help = "List, add, remove, import and export the origins that the allowlist adds to policies."
+    # These check the policies that rows are added to. Other checks are not needed here.
     requires_system_checks = (Tags.security,)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        # Django's own options may stand behind the subcommand as well. Without a default there,
-        # what was said in front of it stays said.
+        # Django's own options may also follow the subcommand. Without defaults there, options
+        # before the subcommand keep their values.
         shared = copy.deepcopy(parser)
-        for action in shared._actions:  # noqa: SLF001 -- argparse has no other way to them
+        for action in shared._actions:  # noqa: SLF001 -- argparse has no public way to get them
             action.default = argparse.SUPPRESS
         shared.add_argument(
             "--database",
             choices=tuple(connections),
-            help="the database to work on, if not the one that requests read the rows from",
+            help="the database to use (default: the one that requests read the rows from)",
         )
         commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
 
@@ -76,7 +76,7 @@ class Command(BaseCommand):
             command.set_defaults(run=run)
             return command
 
-        command = subcommand("list", self._list, "show the rows, and whether each is live")
+        command = subcommand("list", self._list, "show the rows and their states")
         command.add_argument("--policy", metavar="ALIAS", help="only rows of this policy")
         command.add_argument(
             "--state", choices=[state.value for state in State], help="only rows in this state"
@@ -88,58 +88,68 @@ class Command(BaseCommand):
             help="a table for people (the default), or JSON or CSV for scripts",
         )
 
-        command = subcommand("add", self._add, "allow origins; those allowed already are left")
+        command = subcommand("add", self._add, "add origins; existing rows do not change")
         command.add_argument("origins", nargs="+", metavar="ORIGIN")
         self._add_policy_argument(command)
         command.add_argument(
             "--expires",
             metavar="WHEN",
-            help=f"from now on (30m, 12h, 7d, 2w), a date or time (2030-12-24T18:00Z), or {NEVER}",
+            help=f"a duration (30m, 12h, 7d, 2w), a date or time (2030-12-24T18:00Z), or {NEVER}",
         )
-        command.add_argument("--note", help="whose origin it is, and who asked for it")
+        command.add_argument("--note", help="who owns the origin, and who asked for the row")
         command.add_argument(
             "--credentials",
             action=argparse.BooleanOptionalAction,
-            help="whether cookies and logins may be sent, where the policy allows that (it may)",
+            help="allow cookies and logins, if the policy allows them (default: yes)",
         )
         command.add_argument(
             "--update",
             action="store_true",
-            help="change the rows that are there already with other values, instead of failing",
+            help="change existing rows that have other values, instead of failing",
         )
 
-        command = subcommand("remove", self._remove, "take origins out of the allowlist")
+        command = subcommand("remove", self._remove, "remove origins from the allowlist")
         command.add_argument("origins", nargs="+", metavar="ORIGIN")
         self._add_policy_argument(command)
         command.add_argument(
-            "--missing-ok", action="store_true", help="succeed if they are not there"
+            "--missing-ok",
+            action="store_true",
+            help="do not fail if an origin is missing",
         )
 
-        command = subcommand("import", self._import, "bring in the rows of a file, all or none")
-        command.add_argument("file", metavar="FILE", help="a .json or .csv file, - for stdin")
+        command = subcommand("import", self._import, "import the rows of a file, all or none")
+        command.add_argument("file", metavar="FILE", help="a .json or .csv file, or - for stdin")
         command.add_argument(
-            "--format", choices=batches.FORMATS, help="if the file's name does not tell"
+            "--format",
+            choices=batches.FORMATS,
+            help="the format, if the file name does not show it",
         )
         command.add_argument(
             "--policy",
             metavar="ALIAS",
-            help="the policy of all rows; one that names another is refused",
+            help="the policy of all rows; a row with another policy is an error",
         )
         command.add_argument(
             "--prune",
             action="store_true",
-            help="remove what the file does not have (with --policy: of that policy)",
+            help="remove rows that are not in the file (with --policy: only rows of that policy)",
         )
         command.add_argument(
-            "--dry-run", action="store_true", help="show what would change, and change nothing"
+            "--dry-run", action="store_true", help="show the changes without making them"
         )
 
-        command = subcommand("export", self._export, "write the rows, as import reads them")
+        command = subcommand("export", self._export, "write the rows to a file for import")
         command.add_argument(
-            "file", metavar="FILE", nargs="?", default=STANDARD, help="default: - for stdout"
+            "file",
+            metavar="FILE",
+            nargs="?",
+            default=STANDARD,
+            help="default: - for stdout",
         )
         command.add_argument(
-            "--format", choices=batches.FORMATS, help="if the file's name does not tell"
+            "--format",
+            choices=batches.FORMATS,
+            help="the format, if the file name does not show it",
         )
         command.add_argument("--policy", metavar="ALIAS", help="only rows of this policy")
 
@@ -152,7 +162,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # The one that requests ask, even for reading: a replica may lag behind.
+        # Read from the database that requests use, too: a replica may lag behind.
         try:
             using = options["database"] or allowlist_database()
         except UndecidedDatabaseError as error:
@@ -163,19 +173,19 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except IntegrityError as error:
             raise CommandError(
-                f"Another process has changed the same rows ({error}). Nothing is changed here. "
-                "Run the command again."
+                f"Another process changed the same rows ({error}). This command changed nothing. "
+                "Run it again."
             ) from error
         except Error as error:
             raise CommandError(
-                f"The database {using!r} does not do it: {error}. Nothing is changed. "
+                f"The database {using!r} reported an error: {error}. Nothing was changed. "
                 "If the table is missing, run 'manage.py migrate' first."
             ) from error
 
     # -- list
 
     def _list(self, using: str, options: Mapping[str, Any]) -> None:
-        policy_book()  # where settings are wrong, no row can be judged
+        policy_book()  # report wrong settings: they give no row a state
         rows = [(row, status_of(row)) for row in self._rows(using, options["policy"])]
         if options["state"] is not None:
             wanted = State(options["state"])
@@ -198,13 +208,13 @@ class Command(BaseCommand):
         rows = AllowedOrigin.objects.using(using).order_by()
         if policy is not None:
             rows = rows.filter(policy=policy)
-        # Databases sort differently; two exports of the same rows should not.
+        # Databases sort differently, but exports of the same rows should be equal.
         found = sorted(rows.iterator(chunk_size=2000), key=lambda row: (row.policy, row.origin))
         if policy is not None and not found:
             policies = policy_book().policies
             if policy not in policies:
                 raise CommandError(
-                    f"{policy!r} is no policy in CORS_POLICIES, nor is there a row of it. "
+                    f"{policy!r} is not a policy in CORS_POLICIES and has no rows. "
                     f"{did_you_mean(policy, policies)}"
                 )
         return found
@@ -224,17 +234,17 @@ class Command(BaseCommand):
     # -- add and remove
 
     def _add(self, using: str, options: Mapping[str, Any]) -> None:
-        said: dict[str, Any] = {"policy": options["policy"]}
+        values: dict[str, Any] = {"policy": options["policy"]}
         if options["expires"] is not None:
             try:
-                said["expires_at"] = batches.parse_expires(options["expires"])
+                values["expires_at"] = batches.parse_expires(options["expires"])
             except ValidationError as error:
                 raise CommandError(f"--expires: {error.messages[0]}") from error
         if options["note"] is not None:
-            said["note"] = options["note"]
+            values["note"] = options["note"]
         if options["credentials"] is not None:
-            said["allow_credentials"] = options["credentials"]
-        plan = batches.make_plan(_read_origins(options["origins"], said), using)
+            values["allow_credentials"] = options["credentials"]
+        plan = batches.make_plan(_read_origins(options["origins"], values), using)
         if plan.refused:
             raise _refusal(problem for line in plan.refused for problem in line.problems)
         refused = [text for line in plan.unchanged for text in batches.problems_of(line.row)]
@@ -248,7 +258,7 @@ class Command(BaseCommand):
         for what, lines in (
             ("Added", plan.added),
             ("Changed", plan.changed),
-            ("There already", plan.unchanged),
+            ("Unchanged", plan.unchanged),
         ):
             for line in lines:
                 self._report(f"{what}: {_in_words(line.row)}.", options)
@@ -276,7 +286,7 @@ class Command(BaseCommand):
         for row in rows.values():
             self._report(f"Removed: {_name(row)}.", options)
         for origin in missing:
-            self._report(f"Not there: {shown(origin)} in policy {policy!r}.", options)
+            self._report(f"Not found: {shown(origin)} in policy {policy!r}.", options)
 
     # -- import and export
 
@@ -289,8 +299,8 @@ class Command(BaseCommand):
         try:
             plan = batches.make_plan(lines, using, progress)
             for line in plan.duplicates:
-                message = f"{short_repr(line.origin)} is on line {line.same_as} already."
-                line.problems.append(f"{message} Leave one of the two out.")
+                message = f"{short_repr(line.origin)} is already on line {line.same_as}."
+                line.problems.append(f"{message} Remove one of the two.")
             refused = sorted([*plan.refused, *plan.duplicates], key=attrgetter("number"))
             if options["prune"] and not refused:
                 plan.removed.extend(batches.surplus(lines, using, policy))
@@ -310,7 +320,7 @@ class Command(BaseCommand):
             f"{len(plan.added)} added, {len(plan.changed)} changed, "
             f"{len(plan.unchanged)} unchanged, {len(plan.removed)} removed."
         )
-        self._report(f"Would be: {counts}" if options["dry_run"] else counts, options)
+        self._report(f"Dry run: {counts}" if options["dry_run"] else counts, options)
 
     def _write_plan(self, plan: Plan) -> None:
         for row in plan.removed:
@@ -332,9 +342,9 @@ class Command(BaseCommand):
             Path(name).write_text(text, encoding="utf-8", newline="")
         except OSError as error:
             raise CommandError(f"{name} cannot be written: {error.strerror}.") from error
-        self._report(f"Exported to {name}: {len(rows)} rows.", options)
+        self._report(f"Exported {len(rows)} rows to {name}.", options)
 
-    # -- what is said, and where
+    # -- output
 
     def _report(self, text: str, options: Mapping[str, Any]) -> None:
         if options["verbosity"] > 0:
@@ -346,34 +356,34 @@ class Command(BaseCommand):
 
 
 def _refusal(problems: Iterable[str]) -> CommandError:
-    # The same is often wrong with several origins.
+    # Several origins often have the same problem.
     lines = list(dict.fromkeys(problems))
     if len(lines) == 1:
-        return CommandError(f"{lines[0]} Nothing is changed.")
+        return CommandError(f"{lines[0]} Nothing was changed.")
     listed = "\n".join(f"- {line}" for line in lines)
-    return CommandError(f"{len(lines)} problems; nothing is changed:\n{listed}")
+    return CommandError(f"{len(lines)} problems; nothing was changed:\n{listed}")
 
 
-def _read_origins(origins: Iterable[str], said: Mapping[str, Any]) -> list[Line]:
-    """What the command line says of each origin. One that is written twice is meant once."""
-    return [batches.read_line(0, {"origin": text, **said}, None) for text in origins]
+def _read_origins(origins: Iterable[str], values: Mapping[str, Any]) -> list[Line]:
+    """Return the rows that the command line asks for."""
+    return [batches.read_line(0, {"origin": text, **values}, None) for text in origins]
 
 
 def _why_not_open(row: AllowedOrigin) -> list[str]:
-    """Why the row, though it is there, does not let the origin in."""
+    """Return why an existing row does not allow its origin, if so."""
     if not row.is_enabled:
-        why = "somebody has disabled it. Enable it in the admin, or remove it and add it again."
+        why = "it is disabled. Enable it in the admin, or remove it and add it again."
     elif row.expires_at is not None and row.is_expired:
-        why = f"it expired {_moment(row.expires_at)}. Say until when: --update --expires 7d."
+        why = f"it expired {_moment(row.expires_at)}. Set a new expiry: --update --expires 7d."
     else:
         return []
-    return [f"{_name(row)} is there already, and {why}"]
+    return [f"{_name(row)} already exists, but {why}"]
 
 
 def _why_not_changed(line: Line) -> str:
     return (
-        f"{_name(line.row)} is there already, with other values: {_differences(line)}. "
-        "To change it, say --update."
+        f"{_name(line.row)} already exists with other values: {_differences(line)}. "
+        "To change it, use --update."
     )
 
 
@@ -383,24 +393,24 @@ def _why_not_removed(
     try:
         parse_row(origin)
     except PolicyError as error:
-        return [str(error)]  # a slip of the pen, which would leave the origin that was meant
+        return [str(error)]  # probably a typo: the intended origin would stay allowed
     if missing_ok:
         return []
-    hint = "--missing-ok lets that pass."
+    hint = "To ignore this, use --missing-ok."
     if elsewhere:
-        hint = f"It is in {', '.join(map(repr, elsewhere))}: name that with --policy."
+        hint = f"It is in {', '.join(map(repr, elsewhere))}: choose the policy with --policy."
     return [f"{shown(origin)} is not in policy {policy!r}. {hint}"]
 
 
 def _read_file(name: str) -> str:
     try:
         data = sys.stdin.buffer.read() if name == STANDARD else Path(name).read_bytes()
-        return data.decode("utf-8-sig")  # spreadsheets put a mark in front
+        return data.decode("utf-8-sig")  # spreadsheets write a byte order mark
     except OSError as error:
         raise CommandError(f"{name} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise CommandError(f"{name}:{line}: This is no UTF-8. Save the file as UTF-8.") from error
+        raise CommandError(f"{name}:{line}: This is not UTF-8. Save the file as UTF-8.") from error
 
 
 def _format(name: str, format: str | None) -> str:
@@ -410,7 +420,7 @@ def _format(name: str, format: str | None) -> str:
         return "json"
     suffix = Path(name).suffix.lower().removeprefix(".")
     if suffix not in batches.FORMATS:
-        raise CommandError(f"{name} does not tell its format. Say --format json or --format csv.")
+        raise CommandError(f"{name}: Unknown format. Use --format json or --format csv.")
     return suffix
 
 
@@ -449,7 +459,7 @@ def _differences(line: Line) -> str:
 def _value(value: object) -> str:
     if isinstance(value, datetime.datetime):
         return _moment(value)
-    # As import and export have it.
+    # As in exported files.
     return short_repr(value) if isinstance(value, str) else json.dumps(value)
 
 

@@ -132,13 +132,13 @@ class TestAdd:
     @pytest.mark.parametrize(
         ("expires", "why"),
         [
-            ("0d", "'0d' has passed already. Write a later time."),
-            ("2001-02-03", "'2001-02-03' has passed already. Write a later time."),
-            ("999999w", "'999999w' is too long. Write how long from now, as in '7d',"),
-            ("7", "'7' is no time. Write how long from now, as in '7d', '12h' or '30m',"),
-            ("7 days", "'7 days' is no time."),
-            ("2030-13-01", "'2030-13-01' is no time."),
-            ("9999-12-31T23:59-10:00", "'9999-12-31T23:59-10:00' is no time."),
+            ("0d", "'0d' is not in the future. Write a later time."),
+            ("2001-02-03", "'2001-02-03' is not in the future. Write a later time."),
+            ("999999w", "'999999w' is too far away. Write a duration such as '7d',"),
+            ("7", "'7' is not a time. Write a duration such as '7d', '12h' or '30m',"),
+            ("7 days", "'7 days' is not a time."),
+            ("2030-13-01", "'2030-13-01' is not a time."),
+            ("9999-12-31T23:59-10:00", "'9999-12-31T23:59-10:00' is not a time."),
         ],
     )
     def test_refuses_what_is_no_time(self, expires: str, why: str) -> None:
@@ -170,13 +170,13 @@ class TestAdd:
     def test_twice_is_as_once(self) -> None:
         run("add", ONE, ONE, "--note=a")
         token = read_token("default")
-        assert run("add", ONE, "--note=a") == f"There already: {ONE} in policy 'default'.\n"
+        assert run("add", ONE, "--note=a") == f"Unchanged: {ONE} in policy 'default'.\n"
         assert read_token("default") == token
 
     def test_what_is_not_said_is_not_compared(self) -> None:
         create(note="a", allow_credentials=False, expires_at=FAR_OFF)
         said = run("add", ONE)
-        assert said.startswith("There already: ")
+        assert said.startswith("Unchanged: ")
         assert "until 2222" in said
         assert "without credentials" in said
 
@@ -184,7 +184,7 @@ class TestAdd:
         create(note="a", expires_at=FAR_OFF)
         arguments = ("add", ONE, TWO, "--note=b", "--expires=never", "--no-credentials")
         told = refusal(*arguments)
-        assert told.startswith(f"{ONE} in policy 'default' is there already, with other values: ")
+        assert told.startswith(f"{ONE} in policy 'default' already exists with other values: ")
         assert "expires_at is 2222-02-0" in told
         assert ", not null" in told
         assert "note is 'a', not 'b', allow_credentials is true, not false." in told
@@ -218,8 +218,8 @@ class TestAdd:
         create(expires_at=LONG_AGO)
         create(TWO, is_enabled=False)
         told = refusal("add", ONE, TWO)
-        assert f"{ONE} in policy 'default' is there already, and it expired 2001-02-0" in told
-        assert f"{TWO} in policy 'default' is there already, and somebody has disabled it." in told
+        assert f"{ONE} in policy 'default' already exists, but it expired 2001-02-0" in told
+        assert f"{TWO} in policy 'default' already exists, but it is disabled." in told
         assert "expired" in refusal("add", ONE, "--note=b", "--update")
 
     def test_there_but_refused_by_its_policy_is_a_failure(self, settings: Any) -> None:
@@ -229,13 +229,13 @@ class TestAdd:
     def test_says_everything_that_is_wrong_once(self) -> None:
         told = refusal("add", f"{ONE}/", " ", "http://one.example", "--policy=opne", "--note=\0")
         assert told.splitlines() == [
-            "2 problems; nothing is changed:",
-            r"- note: '\x00' has a character that no database stores. Leave it out.",
-            "- origin: It is empty. Write an origin such as 'https://app.example.com'.",
+            "2 problems; nothing was changed:",
+            r"- note: '\x00' has a character that databases cannot store. Remove it.",
+            "- origin: The value is empty. Write an origin such as 'https://app.example.com'.",
         ]
         told = refusal("add", f"{ONE}/", TWO, ONE, "--policy=opne")
         assert told.splitlines() == [
-            "2 problems; nothing is changed:",
+            "2 problems; nothing was changed:",
             f"- '{ONE}/' has a path; an origin has none. Write '{ONE}'.",
             "- policy: 'opne' is not a policy in CORS_POLICIES. Did you mean 'open'?",
         ]
@@ -276,12 +276,13 @@ class TestRemove:
         create(TWO, policy="open")
         told = refusal("remove", ONE, TWO, "https://three.example")
         assert told.splitlines() == [
-            "2 problems; nothing is changed:",
-            f"- {TWO} is not in policy 'default'. It is in 'open': name that with --policy.",
-            "- https://three.example is not in policy 'default'. --missing-ok lets that pass.",
+            "2 problems; nothing was changed:",
+            f"- {TWO} is not in policy 'default'. It is in 'open': choose the policy with "
+            "--policy.",
+            "- https://three.example is not in policy 'default'. To ignore this, use --missing-ok.",
         ]
         assert run("remove", ONE, TWO, "--missing-ok") == (
-            f"Removed: {ONE} in policy 'default'.\nNot there: {TWO} in policy 'default'.\n"
+            f"Removed: {ONE} in policy 'default'.\nNot found: {TWO} in policy 'default'.\n"
         )
         assert [row[1] for row in rows()] == [TWO]
 
@@ -290,7 +291,7 @@ class TestRemove:
         create()
         told = refusal("remove", f"{ONE}/", " ", "--missing-ok")
         assert f"'{ONE}/' has a path; an origin has none. Write '{ONE}'." in told
-        assert "It is empty." in told
+        assert "The value is empty." in told
 
     def test_rows_that_no_policy_can_use(self) -> None:
         create_raw("HTTPS://one.example")
@@ -370,7 +371,7 @@ class TestList:
 
     def test_a_policy_that_is_none(self) -> None:
         assert refusal("list", "--policy=opne") == (
-            "'opne' is no policy in CORS_POLICIES, nor is there a row of it. Did you mean 'open'?"
+            "'opne' is not a policy in CORS_POLICIES and has no rows. Did you mean 'open'?"
         )
         assert run("list", "--policy=open").endswith("No rows.\n")
         create(policy="gone")
@@ -451,7 +452,7 @@ class TestImport:
         assert lines[0] == "- https://three.example in policy 'default', without credentials"
         assert lines[1].startswith("+ https://four.example in policy 'default', disabled, until 22")
         assert lines[2] == f"~ {ONE} in policy 'default': note is 'a', not 'b'"
-        assert lines[3] == "Would be: 1 added, 1 changed, 1 unchanged, 1 removed."
+        assert lines[3] == "Dry run: 1 added, 1 changed, 1 unchanged, 1 removed."
         assert (read_token("default"), rows()) == (token, before)
         # The same is said of what is done, where it is asked for.
         lines[3] = "1 added, 1 changed, 1 unchanged, 1 removed."
@@ -480,8 +481,8 @@ class TestImport:
     def test_policy(self, file: Path) -> None:
         file.write_text(f"policy,origin\nopen,{ONE}\ndefault,{TWO}\n")
         assert refusal("import", file, "--policy=open") == (
-            f"{file}:3: The row is of policy 'default', and only rows of 'open' are wanted. "
-            "Leave it out, or name no policy. Nothing is changed."
+            f"{file}:3: The row is in policy 'default', but --policy is 'open'. "
+            "Remove the row, or its policy. Nothing was changed."
         )
 
     def test_says_everything_that_is_wrong(self, file: Path, as_json: Path) -> None:
@@ -498,19 +499,19 @@ class TestImport:
             f"default,{TWO},true,,{201 * 'x'}\n"
         )
         lines = refusal("import", file).splitlines()
-        assert lines[0] == "8 problems; nothing is changed:"
+        assert lines[0] == "8 problems; nothing was changed:"
         assert [line.split(": ", 1)[0] for line in lines[1:]] == [
             f"- {file}:{number}" for number in (4, 6, 6, 7, 8, 9, 10, 11)
         ]
         assert [line.split(": ", 1)[1] for line in lines[1:6]] == [
             f"'{TWO}/' has a path; an origin has none. Write '{TWO}'.",
-            "is_enabled: 'yes' is neither. Write true or false.",
-            "expires_at: 'soon' is no time. Write one such as '2030-12-24T18:00+01:00', or a date "
-            "such as '2030-12-24'.",
+            "is_enabled: 'yes' is not a boolean. Write true or false.",
+            "expires_at: 'soon' is not a time. Write a time such as '2030-12-24T18:00+01:00' or a "
+            "date such as '2030-12-24'.",
             "policy: 'opne' is not a policy in CORS_POLICIES. Did you mean 'open'?",
-            f"'{ONE}' is on line 2 already. Leave one of the two out.",
+            f"'{ONE}' is already on line 2. Remove one of the two.",
         ]
-        assert "There are 2 cells under 5 columns." in lines[6]
+        assert "The row has 2 cells, but there are 5 columns." in lines[6]
         assert "'http://three.example' uses http" in lines[7]
         assert ": note: " in lines[8]
 
@@ -519,28 +520,31 @@ class TestImport:
             '  "https://three.example",\n  {"note": "\\ud800"}, {"origin": null}\n]'
         )
         assert refusal("import", as_json).splitlines() == [
-            "6 problems; nothing is changed:",
-            f"- {as_json}:2: note: 5 is no text. Write it in quotes.",
-            f"- {as_json}:3: 'colour' is no field of a row. Choose from policy, origin, "
+            "6 problems; nothing was changed:",
+            f"- {as_json}:2: note: 5 is not a string. Write it in quotes.",
+            f"- {as_json}:3: Unknown field 'colour'. Choose from policy, origin, "
             "allow_credentials, is_enabled, expires_at, note.",
-            f"- {as_json}:4: 'https://three.example' is no object. "
+            f"- {as_json}:4: 'https://three.example' is not an object. "
             'Write {"origin": "https://app.example.com"}.',
-            f"- {as_json}:5: origin: It is empty. Write an origin such as "
+            f"- {as_json}:5: origin: The value is empty. Write an origin such as "
             "'https://app.example.com'.",
-            f"- {as_json}:5: note: '\\ud800' has a character that no database stores. "
-            "Leave it out.",
-            f"- {as_json}:5: origin: None is no text. Write it in quotes.",
+            f"- {as_json}:5: note: '\\ud800' has a character that databases cannot store. "
+            "Remove it.",
+            f"- {as_json}:5: origin: None is not a string. Write it in quotes.",
         ]
 
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("", "1: The first line has to name the columns: origin, and each once."),
-            (f"note\n{ONE}\n", "1: The first line has to name the columns"),
-            (f"origin,origin\n{ONE},{ONE}\n", "1: The first line has to name the columns"),
-            (f"origin,notes\n{ONE},\n", "1: 'notes' is no column of it. Did you mean 'note'?"),
-            (f'origin\n{ONE}\n"{TWO}', "3: This is no CSV from here on: unexpected end of data."),
-            (f'origin\n"{ONE}"x\n', "2: This is no CSV from here on: "),
+            ("", "1: The first line must name the columns, each once, including origin."),
+            (f"note\n{ONE}\n", "1: The first line must name the columns"),
+            (f"origin,origin\n{ONE},{ONE}\n", "1: The first line must name the columns"),
+            (f"origin,notes\n{ONE},\n", "1: Unknown column 'notes'. Did you mean 'note'?"),
+            (
+                f'origin\n{ONE}\n"{TWO}',
+                "3: This is not CSV from this line on: unexpected end of data.",
+            ),
+            (f'origin\n"{ONE}"x\n', "2: This is not CSV from this line on: "),
         ],
     )
     def test_what_is_no_csv(self, text: str, why: str, file: Path) -> None:
@@ -550,14 +554,14 @@ class TestImport:
     @pytest.mark.parametrize(
         ("text", "why"),
         [
-            ("", "1: This is no JSON: Expecting value: line 1 column 1 (char 0). For CSV, say"),
-            ('[\n{"origin": }]', "2: This is no JSON: Expecting value"),
-            (f"[{5000 * '1'}]", "1: This is no JSON: Exceeds the limit"),
+            ("", "1: This is not JSON: Expecting value: line 1 column 1 (char 0). For CSV, use"),
+            ('[\n{"origin": }]', "2: This is not JSON: Expecting value"),
+            (f"[{5000 * '1'}]", "1: This is not JSON: Exceeds the limit"),
             (
                 100_000 * "[",
-                "1: This is nested too deep. Write a list of objects, one for each row.",
+                "1: The JSON is nested too deeply. Write a list of objects, one for each row.",
             ),
-            ('{"origin": 1}', "1: This is no list. Write [...] around the rows."),
+            ('{"origin": 1}', "1: This is not a list. Write [...] around the rows."),
         ],
     )
     def test_what_is_no_json(self, text: str, why: str, as_json: Path) -> None:
@@ -575,7 +579,7 @@ class TestImport:
     def test_what_is_no_utf_8(self, file: Path) -> None:
         file.write_bytes(b"origin,note\nhttps://one.example,\xfc\n")
         told = refusal("import", file)
-        assert told == f"{file}:2: This is no UTF-8. Save the file as UTF-8."
+        assert told == f"{file}:2: This is not UTF-8. Save the file as UTF-8."
 
     def test_what_is_no_file(self, tmp_path: Path) -> None:
         missing = tmp_path / "missing.csv"
@@ -587,7 +591,7 @@ class TestImport:
         path = tmp_path / "origins.txt"
         path.write_text(f"origin\n{ONE}\n")
         assert refusal("import", path) == (
-            f"{path} does not tell its format. Say --format json or --format csv."
+            f"{path}: Unknown format. Use --format json or --format csv."
         )
         assert run("import", path, "--format=csv").startswith("1 added")
 
@@ -601,7 +605,7 @@ class TestImport:
         pipe("origin\nhttps://münchen.example\n")
         assert run("import", "-", "--format=csv").startswith("0 added, 0 changed, 1 unchanged")
         pipe("[7]")
-        assert refusal("import", "-").startswith("standard input:1: 7 is no object.")
+        assert refusal("import", "-").startswith("standard input:1: 7 is not an object.")
 
     def test_rows_that_no_policy_can_use_do_not_stand_in_the_way(self, file: Path) -> None:
         """A backup can be compared with the database that it was taken from."""
@@ -626,7 +630,7 @@ class TestImport:
             return plan
 
         monkeypatch.setattr(batches, "make_plan", be_overtaken)
-        with pytest.raises(CommandError, match="Another process has changed the same rows") as told:
+        with pytest.raises(CommandError, match="Another process changed the same rows") as told:
             run("import", file, "--prune")
         assert "Nothing is changed here. Run the command again." in str(told.value)
         assert [row[1] for row in rows()] == [origins[-1], ONE]
@@ -694,7 +698,7 @@ class TestExport:
     def test_file(self, file: Path) -> None:
         create(note="für Ann", policy="open", expires_at=FAR_OFF)
         create(TWO)
-        assert run("export", file, "--policy=open") == f"Exported to {file}: 1 rows.\n"
+        assert run("export", file, "--policy=open") == f"Exported 1 rows to {file}.\n"
         assert file.read_bytes().decode() == (
             f"{HEADER}open,{ONE},true,true,2222-02-03T04:05:06.000789+00:00,für Ann\n"
         )
@@ -711,8 +715,8 @@ class TestExport:
     def test_what_cannot_be_written(self, tmp_path: Path) -> None:
         path = tmp_path / "missing" / "origins.csv"
         assert refusal("export", path) == f"{path} cannot be written: No such file or directory."
-        assert "does not tell its format" in refusal("export", tmp_path / "origins")
-        assert "'opne' is no policy" in refusal("export", "--policy=opne")
+        assert "Unknown format" in refusal("export", tmp_path / "origins")
+        assert "'opne' is not a policy" in refusal("export", "--policy=opne")
 
     @pytest.mark.parametrize("note", FORMULAS)
     def test_spreadsheets_run_nothing(self, note: str, file: Path) -> None:
@@ -809,7 +813,9 @@ class TestDatabases:
         assert rows() == []
 
     def test_a_table_that_is_missing(self, other: str) -> None:
-        with pytest.raises(CommandError, match="The database 'other' does not do it: ") as refused:
+        with pytest.raises(
+            CommandError, match="The database 'other' reported an error: "
+        ) as refused:
             run("list", "--database", other)
         assert "no such table" in str(refused.value)
         assert "run 'manage.py migrate' first." in str(refused.value)
@@ -847,7 +853,7 @@ def test_a_deploy_script(tmp_path: Path) -> None:
     assert (code, said) == (1, "")
     assert complaint == (
         f"CommandError: '{ONE}/' has a path; an origin has none. Write '{ONE}'. "
-        "Nothing is changed.\n"
+        "Nothing was changed.\n"
     )
     assert manage("cors_origins", "-v0", "remove", ONE, "--missing-ok") == (0, "", "")
     code, said, complaint = manage("cors_origins")
