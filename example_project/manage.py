@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Django's command line for the example project. Start with ``python manage.py demo``."""
+"""Django's command line for the example project. First try ``python manage.py demo``."""
 
 import os
 import sys
@@ -11,8 +11,8 @@ def main() -> None:
         from django.core.management import execute_from_command_line
     except ImportError as error:
         raise ImportError(
-            "Django cannot be imported. Is the virtual environment active, and the project "
-            "installed in it?"
+            "Django cannot be imported. Activate the virtual environment, and install the project "
+            "in it."
         ) from error
     execute_from_command_line(sys.argv)
 

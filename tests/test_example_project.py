@@ -296,13 +296,11 @@ def test_demo_ends_cleanly(tmp_path: Path) -> None:
         # As a browser would: a connection that is kept open, and a view that failed.
         browser = HTTPConnection("localhost", demo.api, timeout=10)
         browser.request("GET", "/api/broken/")
-        assert (
-            browser.getresponse().read() == b'{"error": "The server failed. It is not your fault."}'
-        )
+        assert browser.getresponse().read() == b'{"error": "Internal server error."}'
         demo.process.send_signal(signal.SIGINT)
         assert demo.process.wait(10) == 0
         browser.close()
-        assert demo.output().endswith("Ended.\n")
+        assert demo.output().endswith("Stopped.\n")
         for port in (demo.api, demo.page, demo.stranger, demo.partner):
             socket.create_server(("127.0.0.1", port)).close()
 

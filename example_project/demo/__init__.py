@@ -1,6 +1,6 @@
-"""The workbench around the shop: pages on two other origins call it, and show what happened.
+"""The demo: pages on other origins call the shop's API and show the results.
 
-``calls.py`` lists the calls. A browser plays them on the page (``page/``); ``browser.py`` plays the
-browser's part for ``manage.py demo --check``. ``wire.py`` keeps what the API received and sent,
-``verdict.py`` compares it with what was expected.
+``calls.py`` lists the calls. The page (``page/``) makes them in a browser; ``browser.py`` simulates
+a browser for ``manage.py demo --check``. ``wire.py`` records the API's requests and responses, and
+``verdict.py`` compares them with the expected results.
 """

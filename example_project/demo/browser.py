@@ -1,8 +1,8 @@
-"""The browser's part in CORS, small: what ``fetch()`` does before a script sees anything.
+"""A small simulation of CORS in a browser: what ``fetch()`` does before a script sees a response.
 
-Written from the Fetch standard (https://fetch.spec.whatwg.org/), and on purpose without a look at
-django_cors_policy: a check should not share its subject's mistakes. It knows what the demo's calls
-need, and no caches, redirects or streams.
+It follows the Fetch standard (https://fetch.spec.whatwg.org/) and uses no code of
+django_cors_policy, because a check should not have the same bugs as the code that it checks. It
+supports what the demo's calls need; it has no caches, redirects or streams.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ SAFELISTED_RESPONSE_HEADERS = {
 
 
 class Blocked(Exception):
-    """A network error: all that a script learns is that there was one."""
+    """A network error. Scripts learn nothing else about it."""
 
 
 class Browser:
-    """One browser, with the cookies of one host: like those of ``localhost``, for all its ports."""
+    """One browser, with the cookies of one host, which all ports of ``localhost`` share."""
 
     def __init__(self) -> None:
         self.cookies: dict[str, str] = {}
@@ -49,7 +49,7 @@ class Browser:
         form: Mapping[str, str] | None = None,
         credentials: bool = False,
     ) -> dict[str, Any]:
-        """What a script on ``origin`` gets: a status, headers and a body, or an error."""
+        """Return what a script on ``origin`` gets: a status, headers and a body, or an error."""
         own = {name.lower(): value for name, value in (headers or {}).items()}
         data = None
         if json_body is not None:
@@ -79,11 +79,11 @@ class Browser:
         asked = {"Origin": origin, "Access-Control-Request-Method": method}
         if unsafe:
             asked["Access-Control-Request-Headers"] = ",".join(unsafe)
-        # A preflight never carries credentials, but its answer must allow them where the call does.
+        # A preflight has no credentials. If the call has them, the response must allow them.
         status, received, _ = self._send("OPTIONS", url, asked, None, credentials=False)
         cors_check(origin, received, credentials)
         if not 200 <= status <= 299:
-            raise Blocked(f"the preflight was answered with {status}")
+            raise Blocked(f"the preflight response has status {status}")
         methods = names(received, "Access-Control-Allow-Methods")
         if method not in {*methods, *SAFELISTED_METHODS} and (credentials or "*" not in methods):
             raise Blocked(f"{method} is not in Access-Control-Allow-Methods")
@@ -106,11 +106,11 @@ class Browser:
             response = connection.getresponse()
             content = response.read()
         except OSError as error:
-            raise Blocked(f"no answer: {error}") from None
+            raise Blocked(f"no response: {error}") from None
         finally:
             connection.close()
         if credentials:
-            # Whether the script may read the answer or not: cookies are the browser's affair.
+            # Browsers store cookies even if the script may not read the response.
             for line in response.headers.get_all("Set-Cookie", []):
                 self._store(line)
         return response.status, response.headers, content

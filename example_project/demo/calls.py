@@ -1,12 +1,12 @@
-"""The calls of the demo and what should become of each: the one list for page and ``--check``.
+"""The calls of the demo with their expected results, for the page and for ``--check``.
 
-A call passes three stations, and its expectation names what happens at each:
+A call has three stages, each with an expected result:
 
-``preflight``  the status that the API answers to the preflight; ``None``: the browser sends none
-``answer``     the status that the API answers to the request; ``None``: the browser never sends it
-``script``     the status that the script reads; ``None``: the browser blocks it
+``preflight``  the status of the API's preflight response; ``None``: the browser sends no preflight
+``answer``     the status of the API's response; ``None``: the browser does not send the request
+``script``     the status that the script reads; ``None``: the browser blocks the response
 
-``{name}`` in a path, header or body stands for something remembered: from an earlier answer (see
+``{name}`` in a path, header or body is replaced by a value from an earlier response (see
 ``remember``) or from ``/demo.json``.
 """
 
@@ -35,16 +35,16 @@ class Call:
     script: int | None = 200
 
     cookie: bool | None = None
-    """Whether the request, as the API received it, had a cookie; ``None``: no matter."""
+    """Whether the API received a cookie with the request; ``None``: not checked."""
     readable: tuple[str, ...] = ()
     """Response headers that the script reads."""
     hidden: tuple[str, ...] = ()
-    """Response headers that were sent, but that the script does not get to see."""
+    """Response headers that the API sends but the script cannot read."""
     body: dict[str, Any] = field(default_factory=dict)
-    """Members that the JSON body has, as the script reads it."""
+    """Values in the JSON body that the script reads."""
 
     remember: dict[str, str] = field(default_factory=dict)
-    """What later calls need from the answer: name → member of its JSON body."""
+    """Values for later calls: name → key in the JSON body."""
 
 
 @dataclass(frozen=True)
@@ -59,35 +59,35 @@ BOOK = {"title": "The Demo's Own Book", "author": "A script", "price": "5.00", "
 GROUPS = (
     Group(
         "Reading",
-        "Simple requests go out at once, as a link or an image would. The answer decides whether "
-        "the script may read it.",
+        "The browser sends simple requests at once, as it does for a link or an image. The "
+        "response headers decide whether the script may read the response.",
         (
             Call(
                 id="list",
                 title="An allowed origin reads a list",
-                why="The answer names the page's origin in Access-Control-Allow-Origin, so the "
-                "browser hands it to the script.",
+                why="The response names the page's origin in Access-Control-Allow-Origin, so the "
+                "browser lets the script read it.",
             ),
             Call(
                 id="exposed",
-                title="A header that is exposed can be read",
-                why="Scripts see a handful of safelisted headers and those named in "
-                "Access-Control-Expose-Headers. The policy's EXPOSE_HEADERS names X-Total-Count.",
+                title="The script can read an exposed header",
+                why="Scripts can read a few safelisted headers and those in "
+                "Access-Control-Expose-Headers. The policy's EXPOSE_HEADERS lists X-Total-Count.",
                 readable=("X-Total-Count",),
             ),
             Call(
                 id="not-exposed",
-                title="A header that is not exposed stays hidden",
-                why="ETag was sent but is neither safelisted nor exposed, so the script gets "
-                "null. Hidden from scripts is not secret: any other client reads it.",
+                title="The script cannot read other headers",
+                why="The API sends ETag, but it is neither safelisted nor exposed, so the script "
+                "gets null. The header is not secret: clients other than browsers can read it.",
                 hidden=("ETag",),
             ),
             Call(
                 id="error",
-                title="An error can be read as well",
-                why="The view raised an exception, and the middleware, standing first, gave the "
-                "500 its headers too. Without them the script would see a bare TypeError, and the "
-                "front end could only guess.",
+                title="The script can read an error",
+                why="The view raises an exception. The middleware comes first in MIDDLEWARE, so it "
+                "adds CORS headers to the 500 response too. Without them, the script gets a "
+                "TypeError without a reason.",
                 path="/api/broken/",
                 answer=500,
                 script=500,
@@ -96,22 +96,23 @@ GROUPS = (
     ),
     Group(
         "Preflight",
-        "A method or header that no plain form could send makes the browser ask first. It "
-        "compares the answer with the call, and sends the call only if it fits.",
+        "If the method or a header is not safelisted, the browser sends a preflight first. It "
+        "sends the request only if the preflight response allows it.",
         (
             Call(
                 id="header-allowed",
                 title="A custom header passes the preflight",
-                why="X-Client-Version is not safelisted, so the browser asks; it is listed in "
-                "Access-Control-Allow-Headers, so the call goes ahead.",
+                why="X-Client-Version is not safelisted, so the browser sends a preflight. "
+                "Access-Control-Allow-Headers lists the header, so the browser sends the request.",
                 headers={"X-Client-Version": "1.0"},
                 preflight=204,
             ),
             Call(
                 id="header-refused",
                 title="A header that is not listed stops the call",
-                why="The origin is allowed, so the preflight is answered, with the full list. "
-                "X-Debug is not in it: the browser never sends the call, and its console says why.",
+                why="The origin is allowed, so the preflight response lists the allowed headers. "
+                "X-Debug is not one of them. The browser does not send the request, and its "
+                "console shows the reason.",
                 headers={"X-Debug": "1"},
                 preflight=204,
                 answer=None,
@@ -120,8 +121,8 @@ GROUPS = (
             Call(
                 id="method-refused",
                 title="A method that is not listed stops the call",
-                why="PATCH is not in Access-Control-Allow-Methods, so the browser never sends it. "
-                "Only GET, HEAD and POST need not be listed.",
+                why="PATCH is not in Access-Control-Allow-Methods, so the browser does not send "
+                "the request. Only GET, HEAD and POST do not have to be listed.",
                 method="PATCH",
                 path="/api/books/1/",
                 preflight=204,
@@ -132,14 +133,14 @@ GROUPS = (
     ),
     Group(
         "Credentials",
-        "Cookies travel only where the script asks for it, and the answer is readable only where "
-        "the policy allows credentials.",
+        "The browser sends cookies only if the script asks for it. The script can then read the "
+        "response only if the policy allows credentials.",
         (
             Call(
                 id="token",
-                title="The first call with credentials brings a CSRF token",
-                why="Access-Control-Allow-Credentials: true stands beside the origin. The token "
-                "comes in the body because a script cannot read the cookie of another host.",
+                title="The first call with credentials gets a CSRF token",
+                why="The response has the origin and Access-Control-Allow-Credentials: true. The "
+                "token is in the body, because a script cannot read cookies of another host.",
                 path="/api/session/",
                 credentials="include",
                 remember={"csrf_token": "csrf_token"},
@@ -147,9 +148,9 @@ GROUPS = (
             Call(
                 id="sign-in",
                 title="Signing in",
-                why="JSON and X-CSRFToken need a preflight, which never carries a cookie. Then "
-                "Django's CSRF check finds the origin in CSRF_TRUSTED_ORIGINS and the token in "
-                "the header.",
+                why="JSON and X-CSRFToken need a preflight, which never has a cookie. Django's "
+                "CSRF check then finds the origin in CSRF_TRUSTED_ORIGINS and the token in the "
+                "header.",
                 method="POST",
                 path="/api/session/",
                 headers={"X-CSRFToken": "{csrf_token}"},
@@ -162,9 +163,9 @@ GROUPS = (
             ),
             Call(
                 id="who-am-i",
-                title="The session cookie is sent along",
-                why="With credentials: include the browser sends the cookie. Both origins are one "
-                "site (localhost), so SameSite=Lax does not hold it back.",
+                title="The browser sends the session cookie",
+                why="With credentials: include, the browser sends the cookie. Both origins are on "
+                "the same site (localhost), so SameSite=Lax does not block it.",
                 path="/api/session/",
                 credentials="include",
                 cookie=True,
@@ -172,9 +173,9 @@ GROUPS = (
             ),
             Call(
                 id="who-am-i-omitted",
-                title="Without credentials, nobody is signed in",
-                why="Left to itself, a cross-origin fetch sends no cookie: the same visitor, the "
-                "same browser, and the API knows nobody.",
+                title="Without credentials, the API sees an anonymous user",
+                why="By default, a cross-origin fetch sends no cookie. The visitor is signed in, "
+                "but the API cannot know it.",
                 path="/api/session/",
                 cookie=False,
                 body={"user": None},
@@ -182,8 +183,8 @@ GROUPS = (
             Call(
                 id="create",
                 title="Creating a book: POST",
-                why="POST itself is safelisted; JSON and the token's header are what the browser "
-                "asks about.",
+                why="POST is safelisted, but JSON and X-CSRFToken are not, so the browser sends a "
+                "preflight.",
                 method="POST",
                 headers={"X-CSRFToken": "{csrf_token}"},
                 json=BOOK,
@@ -198,8 +199,8 @@ GROUPS = (
             Call(
                 id="change",
                 title="Changing it: PUT",
-                why="PUT is not safelisted. The preflight's answer lists it, and lists "
-                "content-type and x-csrftoken, so the call goes ahead.",
+                why="PUT is not safelisted. The preflight response lists it, and also content-type "
+                "and x-csrftoken, so the browser sends the request.",
                 method="PUT",
                 path="/api/books/{book}/",
                 headers={"X-CSRFToken": "{csrf_token}"},
@@ -212,24 +213,25 @@ GROUPS = (
         ),
     ),
     Group(
-        "An origin that the policy does not know",
-        "The same page on an origin that is not in ALLOW_ORIGINS, in the same browser, while the "
+        "An origin that the policy does not allow",
+        "The same page on an origin that is not in ALLOW_ORIGINS. The browser is the same, and the "
         "visitor is signed in.",
         (
             Call(
                 id="stranger-reads",
-                title="A stranger's simple request arrives, its script reads nothing",
-                why="No Access-Control-Allow-Origin in the answer: the browser keeps it from the "
-                "script. But the view did run. CORS guards the answer and is no access control.",
+                title="The API gets the stranger's request; the script gets no response",
+                why="The response has no Access-Control-Allow-Origin, so the script cannot read "
+                "it. But the view did run: CORS protects the response and does not replace access "
+                "control.",
                 origin="stranger",
                 script=None,
             ),
             Call(
                 id="stranger-session",
-                title="The cookie arrives, the answer stays hidden",
-                why="The browser sent the visitor's cookie, and the API answered with the "
-                "visitor's name and token. Only the missing headers keep them from the stranger's "
-                "script.",
+                title="The API gets the cookie; the script gets no response",
+                why="The browser sends the visitor's cookie, and the response has the visitor's "
+                "name and token. Only the missing CORS headers stop the stranger's script "
+                "from reading them.",
                 origin="stranger",
                 path="/api/session/",
                 credentials="include",
@@ -238,10 +240,9 @@ GROUPS = (
             ),
             Call(
                 id="stranger-forges",
-                title="A forged form is stopped by CSRF protection, not by CORS",
-                why="A form's POST needs no preflight and carries the cookie: CORS lets it "
-                "through to the API. Django's CSRF check does not trust the origin and answers "
-                "403.",
+                title="CSRF protection, not CORS, stops a forged form",
+                why="The POST of a form needs no preflight and has the cookie, so CORS does not "
+                "stop it. Django's CSRF check does not trust the origin and returns 403.",
                 origin="stranger",
                 method="POST",
                 form={"title": "Forged", "author": "A stranger", "price": "0.00", "in_stock": "1"},
@@ -252,9 +253,9 @@ GROUPS = (
             ),
             Call(
                 id="stranger-public",
-                title="What is public, a stranger reads too",
-                why="The path /api/public/ has a policy of its own, with “*”: any origin may "
-                "read, without credentials.",
+                title="The stranger can read public data",
+                why="The path /api/public/ has its own policy, with “*”: any origin may read, "
+                "without credentials.",
                 origin="stranger",
                 path="/api/public/catalogue/",
                 cookie=False,
@@ -263,24 +264,24 @@ GROUPS = (
     ),
     Group(
         "Views with a policy of their own",
-        "A decorator beats the policy of the path, for one view or for one method of it. It holds "
-        "on the preflight as well, which never reaches the view.",
+        "A decorator overrides the policy of the path, for a view or for one method of a view. It "
+        "also applies to the preflight, which never reaches the view.",
         (
             Call(
                 id="method-public",
-                title="One method is public: a stranger reads the book",
+                title="One method is public: the stranger can read the book",
                 why="BookDetail.get has @cors_policy('public'). The list of all books has no "
-                "decorator, and stays the front end's.",
+                "decorator, so only the front end can read it.",
                 origin="stranger",
                 path="/api/books/{book}/",
                 body={"title": BOOK["title"]},
             ),
             Call(
                 id="method-not-public",
-                title="Its other methods are not: PUT is refused",
-                why="The same address, but the browser asks about PUT. For that the path's policy "
-                "decides, which does not know the stranger: 403 and no Access-Control header, and "
-                "the PUT is never sent.",
+                title="The other methods are not public: PUT is refused",
+                why="The URL is the same, but the preflight asks for PUT. The policy of the path "
+                "applies, and it does not allow the stranger. The preflight response is 403 "
+                "without CORS headers, so the browser does not send the PUT.",
                 origin="stranger",
                 method="PUT",
                 path="/api/books/{book}/",
@@ -292,10 +293,11 @@ GROUPS = (
             ),
             Call(
                 id="partner-view",
-                title="A partner may PUT where the view says so",
-                why="Stock has @cors_policy('partner', max_age=7200), and the partner's origin is "
-                "a row in the admin. Its script sends a token. What a script adds itself is no "
-                "credential in the browser's sense: the policy allows none.",
+                title="A partner may use PUT on a decorated view",
+                why="Stock has @cors_policy('partner', max_age=7200), and a row in the admin "
+                "allows the partner's origin. The script sends a token in a header that it sets "
+                "itself. In CORS, this does not count as credentials, so the policy does not "
+                "have to allow them.",
                 origin="partner",
                 method="PUT",
                 path="/api/books/{book}/stock/",
@@ -307,9 +309,9 @@ GROUPS = (
             ),
             Call(
                 id="partner-neighbour",
-                title="… and not to the view beside it",
-                why="BookDetail.put has no decorator. The policy of its path does not know the "
-                "partner.",
+                title="The partner may not use PUT on another view",
+                why="BookDetail.put has no decorator, and the policy of its path does not allow "
+                "the partner.",
                 origin="partner",
                 method="PUT",
                 path="/api/books/{book}/",
@@ -320,10 +322,10 @@ GROUPS = (
             ),
             Call(
                 id="same-origin-only",
-                title="@same_origin_only: not even for the allowed page",
-                why="The visitor is signed in and may see the report, so the view answers. But "
-                "Report has @same_origin_only, whatever the settings say of /api/: the front end's "
-                "script learns nothing. Opened on the API's own origin, it can be read.",
+                title="@same_origin_only refuses even the allowed page",
+                why="The visitor is signed in and may see the report, so the view returns it. But "
+                "@same_origin_only on Report overrides the settings for /api/, so the front end's "
+                "script cannot read it. Only pages on the API's own origin can.",
                 path="/api/report/",
                 credentials="include",
                 script=None,
@@ -333,13 +335,13 @@ GROUPS = (
     ),
     Group(
         "The public policy, and the end",
-        "“*” is for what nobody has to sign in for.",
+        "Use “*” only for data that needs no sign-in.",
         (
             Call(
                 id="public-credentials",
-                title="“*” is not enough for a call with credentials",
-                why="With credentials, the browser wants to see the page's own origin. Offered "
-                "“*”, it keeps the answer. Ask for public things without credentials.",
+                title="“*” does not allow a call with credentials",
+                why="With credentials, the response must name the page's own origin. It has “*”, "
+                "so the browser blocks it. Fetch public data without credentials.",
                 path="/api/public/catalogue/",
                 credentials="include",
                 script=None,
@@ -348,7 +350,7 @@ GROUPS = (
             Call(
                 id="delete",
                 title="Removing the book: DELETE",
-                why="Listed in Access-Control-Allow-Methods, like PUT.",
+                why="Access-Control-Allow-Methods lists DELETE, as it lists PUT.",
                 method="DELETE",
                 path="/api/books/{book}/",
                 headers={"X-CSRFToken": "{csrf_token}"},
@@ -361,7 +363,8 @@ GROUPS = (
             Call(
                 id="sign-out",
                 title="Signing out",
-                why="Another method than the sign-in, at the same path: the browser asks again.",
+                why="The path is the same as for signing in, but the method is not, so the browser "
+                "sends another preflight.",
                 method="DELETE",
                 path="/api/session/",
                 headers={"X-CSRFToken": "{csrf_token}"},
@@ -374,17 +377,15 @@ GROUPS = (
     ),
 )
 
-# While the API runs, somebody allows the stranger in the admin, and thinks better of it. The page
-# repeats the first of these calls while its visitor does so; ``--check`` is the somebody itself.
+# While the API runs, the visitor adds a row for the stranger in the admin and deletes it again. The
+# page repeats the first of these calls to show the effect; ``--check`` changes the row itself.
 ROW_ADDED = Call(
     id="row-added",
     title="The stranger is allowed in the admin",
-    why="Every process of the API looks for changes of the allowlist every five seconds.",
+    why="Every process of the API checks for changes of the allowlist every five seconds.",
     origin="stranger",
 )
-ROW_REMOVED = replace(
-    ROW_ADDED, id="row-removed", title="Its row is removed from the admin again", script=None
-)
+ROW_REMOVED = replace(ROW_ADDED, id="row-removed", title="The row is removed again", script=None)
 
 CALLS = {
     call.id: call

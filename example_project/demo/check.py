@@ -1,4 +1,4 @@
-"""Plays the demo's calls over HTTP, as the page does, with ``Browser`` in the browser's place."""
+"""Make the demo's calls over HTTP as the page does, with the simulated ``Browser``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class Result:
     call: Call
     findings: list[Finding]
     blocked_because: str | None
-    """What a browser writes to its console; scripts are not told."""
+    """The reason that a browser shows in its console but not to scripts."""
     seconds: float | None = None
-    """How long it took to go as expected, where that was waited for."""
+    """How long ``play_until_passed`` waited for the expected result."""
 
     @property
     def passed(self) -> bool:
@@ -30,7 +30,7 @@ class Result:
 
 
 class Player:
-    """Plays calls of the demo whose page is at this address, as one visitor in one browser."""
+    """Makes the calls of the demo whose page is at this URL, as one visitor in one browser."""
 
     def __init__(self, page: str) -> None:
         self.page = page
@@ -62,7 +62,7 @@ class Player:
         return Result(call, findings, script.get("error"))
 
     def play_until_passed(self, call: Call, patience: float = 10) -> Result:
-        """Again and again: for what becomes true within seconds."""
+        """Repeat the call until it passes, for at most ``patience`` seconds."""
         start = time.monotonic()
         while True:
             result = self.play(call)
@@ -78,10 +78,10 @@ def load(address: str, data: bytes | None = None) -> Any:
 
 
 def table(results: list[Result]) -> Iterator[str]:
-    """Lines for a terminal: what was expected beside what was seen."""
+    """Yield lines for a terminal, with the expected and the actual results."""
     row = "{:4}  {:20}  {:8}  {:27}  {}".format
     stations = "preflight / answer / script"
-    yield row("", "", "", "EXPECTED", "SEEN")
+    yield row("", "", "", "EXPECTED", "ACTUAL")
     yield row("", "call", "from", stations, stations)
     for result in results:
         three, more = result.findings[:3], result.findings[3:]

@@ -1,7 +1,7 @@
-"""The page's server: a few static files, the list of calls, and the judge. No Django in here.
+"""The server of the page: a few static files, the list of calls, and the check of their results.
 
-It runs once for each of the page's origins. Nothing it sends carries a CORS header: other origins
-have no business here.
+It runs once for each origin of the page, without Django. It sends no CORS headers, because other
+origins do not need it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .verdict import judge
 from .wire import TAG, Recorder
 
 FOLDER = Path(__file__).parent / "page"
-# Named one by one: no path from a request ever reaches the file system.
+# A fixed list, so that no path from a request reaches the file system.
 FILES = {
     "/": ("index.html", "text/html"),
     "/frame.html": ("frame.html", "text/html"),

@@ -1,4 +1,4 @@
-"""Rows for the allowlist, so that the admin has something to show: one of each kind."""
+"""Example rows for the allowlist, one of each kind."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django_cors_policy.allowlist.models import AllowedOrigin
 
 
 def make_rows(partner: str) -> None:
-    """Write the demo's rows as they are here; rows of anybody else's stay."""
+    """Create or reset the demo's rows. All other rows stay unchanged."""
     now = timezone.now()
     rows: list[dict[str, Any]] = [
         {

@@ -14,11 +14,11 @@ Application = Callable[..., Iterable[bytes]]
 
 
 class PortTaken(Exception):
-    """Somebody else listens there, or we may not."""
+    """The port is in use, or this process may not open it."""
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Leaves the terminal to the API's requests."""
+    """Logs nothing, so that the terminal shows only requests to the API."""
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -28,15 +28,15 @@ class QuietHandler(WSGIRequestHandler):
 def listening(
     port: int, handler: type[WSGIRequestHandler] = QuietHandler
 ) -> Iterator[ThreadedWSGIServer]:
-    """A server that has its port, and serves once it is handed to ``serving()``."""
-    # To browsers "localhost" is ::1 as well, and they try that first: a server there would get what
-    # is meant for ours, although our own address is free.
+    """Open the port. The server starts to respond in ``serving()``."""
+    # Browsers try ::1 for "localhost" first. Another server there would get our requests, even if
+    # 127.0.0.1 is free.
     for address in ("127.0.0.1", "::1"):
         try:
             socket.create_connection((address, port), timeout=1).close()
         except OSError:
             continue
-        raise PortTaken("another program listens there")
+        raise PortTaken("another program uses it")
     try:
         server = ThreadedWSGIServer(("127.0.0.1", port), handler)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""What was expected of a call, and what was seen: the one judge for page and ``--check``."""
+"""Compare the expected and the actual result of a call, for the page and ``--check``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The three stations come first among the findings."""
+    """The first three findings are about preflight, answer and script."""
 
     findings: list[Finding]
     exchanges: list[Exchange]
@@ -44,10 +44,10 @@ class Verdict:
 def judge(
     call: Call, exchanges: list[Exchange], script: Mapping[str, Any], memory: Mapping[str, Any]
 ) -> Verdict:
-    """Compare with the expectation what the API's server recorded and what the script saw.
+    """Compare the recorded exchanges and the script's result with the expected result.
 
-    ``script`` is what ``fetch()`` gave: ``{"status", "headers", "body"}``, or ``{"error"}``;
-    ``memory`` holds what placeholders in the expectation stand for.
+    ``script`` is the result of ``fetch()``: ``{"status", "headers", "body"}`` or ``{"error"}``.
+    ``memory`` has the values of placeholders.
     """
     preflight = next((e for e in exchanges if e.is_preflight), None)
     answer = next((e for e in exchanges if not e.is_preflight), None)
@@ -97,7 +97,7 @@ def visibility(name: str, answer: Exchange | None, headers: Mapping[str, str]) -
 
 
 def filled(value: Any, memory: Mapping[str, Any]) -> Any:
-    """``value`` with every ``{name}`` in its strings replaced by what is remembered under it."""
+    """Return ``value`` with each ``{name}`` in its strings replaced by its value in ``memory``."""
     if isinstance(value, str):
         return re.sub(r"\{(\w+)\}", lambda match: str(memory.get(match[1], "")), value)
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What went over the wire, as the API's server received and sent it."""
+"""Records the requests and responses of the API's server."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from urllib.parse import parse_qs
 
 from django.core.servers.basehttp import WSGIRequestHandler
 
-# Calls carry a tag in their query string: ?call=<run>.<id>. A preflight goes to the same address,
-# so the tag tells which call it belongs to; and since no address comes twice, no cached preflight
-# hides one from view.
+# Calls have a tag in their query string: ?call=<run>.<id>. A preflight goes to the same URL, so the
+# tag shows its call. Each URL is used only once, so browsers never use a cached preflight.
 TAG = "call"
 
-# Lines that play no part here, and would bury those that do ("sec-" and what begins with it, too).
+# Headers that have nothing to do with CORS. Headers that begin with "sec-" are left out, too.
 NOISE = frozenset(
     "accept accept-encoding accept-language cache-control connection content-length "
     "cross-origin-opener-policy dnt expires host pragma priority referer referrer-policy te "
@@ -41,7 +40,7 @@ class Exchange:
 
 
 class RecordingHandler(WSGIRequestHandler):
-    """Django's development server, handing the request on as it was written."""
+    """Django's development server, which also passes on the request as it was sent."""
 
     def get_environ(self) -> dict[str, Any]:
         environ: dict[str, Any] = super().get_environ()
@@ -51,7 +50,7 @@ class RecordingHandler(WSGIRequestHandler):
 
 
 class Recorder:
-    """Wraps the API's WSGI application and keeps the latest exchanges that carry a tag."""
+    """Wraps the API's WSGI application and keeps the latest exchanges that have a tag."""
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self.application = application
@@ -64,7 +63,7 @@ class Recorder:
         tag = parse_qs(environ.get("QUERY_STRING", "")).get(TAG, [""])[0]
 
         def record_and_start(status: str, headers: list[tuple[str, str]], *rest: Any) -> Any:
-            # Before a byte is sent: by the time that the browser knows, we know.
+            # Record before the first byte is sent, so before the browser gets the response.
             if tag:
                 exchange = make_exchange(environ, status, headers)
                 with self._lock:
@@ -104,7 +103,7 @@ def lines(headers: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def without_secrets(name: str, value: str) -> str:
-    """A picture of the page should not give a session away."""
+    """Shorten tokens and cookies, so that screenshots of the page do not show them."""
     if name == "x-csrftoken":
         return f"{value[:4]}…"
     if name == "authorization":

@@ -1,4 +1,4 @@
-"""The project as an ASGI application, for uvicorn and its like."""
+"""The project as an ASGI application, for uvicorn and other servers."""
 
 import os
 

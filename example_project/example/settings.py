@@ -1,8 +1,8 @@
 """Settings of the example project: a bookshop's JSON API, called by a page on another origin.
 
-What differs between a laptop and a server is read from the environment, or from a file: ``.env``
-beside ``manage.py``, or the one that ``ENV_FILE`` names. ``.env.example`` lists it all. With
-nothing set, the project runs on a laptop.
+Values that differ between a laptop and a server come from environment variables, or from a file:
+``.env`` next to ``manage.py``, or the file in ``ENV_FILE``. ``.env.example`` lists all of them. The
+defaults are for a laptop.
 """
 
 import os
@@ -34,8 +34,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    # First: it answers preflights itself, and whatever an inner middleware answers (a redirect, a
-    # 403 by the CSRF check, a 500) gets its headers too.
+    # First: it answers preflights itself, and adds its headers to the responses of all other
+    # middleware too (a redirect, a 403 of the CSRF check, a 500).
     "django_cors_policy.middleware.CorsPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -53,8 +53,8 @@ PAGE_PORT = env.int("PAGE_PORT", default=8001)
 CORS_ALLOW_ORIGINS = env.list("CORS_ALLOW_ORIGINS", default=[f"http://localhost:{PAGE_PORT}"])
 
 CORS_POLICIES = {
-    # Our own front end: it may sign visitors in and change books. Each list holds what the front
-    # end uses and no more. The admin is outside PATHS, so no other origin can read it.
+    # Our own front end: it may sign visitors in and change books. Each list has only what the front
+    # end uses. The admin is outside PATHS, so no other origin can read it.
     "default": {
         "ALLOW_ORIGINS": CORS_ALLOW_ORIGINS,
         "ALLOW_CREDENTIALS": True,
@@ -63,14 +63,14 @@ CORS_POLICIES = {
         "EXPOSE_HEADERS": ["X-Total-Count"],
         "PATHS": ["/api/"],
     },
-    # Everybody's pages: what anyone could fetch from a server as well. The longer path wins.
+    # All pages on the web: data that is public anyway. The longest matching path wins.
     "public": {
         "ALLOW_ORIGINS": ["*"],
         "ALLOW_METHODS": ["GET"],
         "PATHS": ["/api/public/"],
     },
-    # The pages of partners. No path is theirs: views name this policy (shop/views.py), and partners
-    # who come and go are rows in the admin, under "CORS allowlist". Rows add to any policy.
+    # The pages of partners. This policy has no PATHS: views name it (shop/views.py). Add and remove
+    # partners in the admin, under "CORS allowlist". Rows there can add origins to any policy.
     "partner": {
         "ALLOW_ORIGINS": ["https://portal.partner.example"],
         "ALLOW_METHODS": ["PUT"],
@@ -78,29 +78,29 @@ CORS_POLICIES = {
     },
 }
 
-# Origins that were refused lately are listed in the admin, "Refused origins", where a partner who
-# was forgotten can be let in.
+# The admin lists recently refused origins under "Refused origins". You can allow a missing partner
+# from there.
 CORS_ALLOWLIST = {"RECORD_REFUSALS": True}
 
-# What a partner's script proves itself by.
+# The token that partners' scripts send to identify themselves.
 PARTNER_TOKEN = env.str("PARTNER_TOKEN", default=secrets.token_urlsafe(30))
 
-# CORS says who may read an answer. It stops no request: that a visitor's cookie is not misused by
-# someone else's page stays the work of Django's CSRF protection, which must know our front end too.
+# CORS decides which pages may read a response. It does not stop requests: Django's CSRF protection
+# prevents other pages from misusing a visitor's cookie, and it must know our front end too.
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=CORS_ALLOW_ORIGINS)
 CSRF_FAILURE_VIEW = "shop.errors.csrf_failure"
 
-# A site is less than an origin: http://localhost:8000 and :8001 are two origins but one site, so
-# cookies with SameSite=Lax flow between them (as between app.example.com and api.example.com).
-# Between two sites they would have to be SameSite=None and Secure, and many browsers block even
-# those.
+# A site can have many origins: http://localhost:8000 and :8001 are two origins on one site, so
+# browsers send SameSite=Lax cookies between them (as between app.example.com and api.example.com).
+# Between two sites, cookies must be SameSite=None and Secure, and many browsers block even those.
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = env.str("COOKIE_SAMESITE", default="Lax")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("COOKIE_SECURE", default=False)
-# Cookies know no ports. Names of our own leave other projects' logins on localhost alone.
+# All ports share cookies. With its own names, this project does not overwrite the cookies of other
+# projects on localhost.
 SESSION_COOKIE_NAME = "bookshop_session"
 CSRF_COOKIE_NAME = "bookshop_csrf"
 
-# --- The rest, as Django writes it --------------------------------------------------------------
+# --- Django's usual settings --------------------------------------------------------------------
 
 ROOT_URLCONF = "example.urls"
 WSGI_APPLICATION = "example.wsgi.application"

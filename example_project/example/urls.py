@@ -1,4 +1,4 @@
-"""The API under ``/api/``, the admin beside it."""
+"""URLs of the API (``/api/``) and the admin (``/admin/``)."""
 
 from django.contrib import admin
 from django.urls import include, path

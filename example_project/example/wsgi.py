@@ -1,4 +1,4 @@
-"""The project as a WSGI application, for gunicorn and its like."""
+"""The project as a WSGI application, for gunicorn and other servers."""
 
 import os
 

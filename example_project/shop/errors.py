@@ -1,4 +1,4 @@
-"""Errors in the API's own language: scripts get JSON, not a page made for people."""
+"""Error responses as JSON, for scripts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.http import HttpRequest, JsonResponse
 
 
 class ApiError(Exception):
-    """Ends a view with this status and these words."""
+    """Ends a view with this status and message."""
 
     def __init__(self, status: int, message: str, **more: object) -> None:
         super().__init__(message)
@@ -14,11 +14,11 @@ class ApiError(Exception):
 
 
 def not_found(request: HttpRequest, exception: Exception) -> JsonResponse:
-    return JsonResponse({"error": "There is nothing at this address."}, status=404)
+    return JsonResponse({"error": "This URL does not exist."}, status=404)
 
 
 def server_error(request: HttpRequest) -> JsonResponse:
-    return JsonResponse({"error": "The server failed. It is not your fault."}, status=500)
+    return JsonResponse({"error": "Internal server error."}, status=500)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> JsonResponse:

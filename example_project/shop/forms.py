@@ -4,7 +4,7 @@ from .models import Book
 
 
 class BookForm(forms.ModelForm):
-    """Judges what scripts send, as it would judge what people type."""
+    """Validates the JSON that scripts send."""
 
     class Meta:
         model = Book

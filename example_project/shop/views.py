@@ -1,7 +1,7 @@
 """The API: books, their stock, the visitor's session, a public catalogue, a report, and a failure.
 
-Who may call from where is told in ``CORS_POLICIES``, by path. Three views here differ from their
-neighbours and say so themselves: one book, its stock, and the report.
+``CORS_POLICIES`` defines by path which origins may call it. Three views have decorators, because
+they need other rules than their path: a book, its stock, and the report.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ApiView(View):
             return error.response
 
     def require(self, permission: str) -> None:
-        """401 or 403: a script has no use for a redirect to a login page."""
+        """Raise 401 or 403: a script cannot use a redirect to a login page."""
         if not self.request.user.is_authenticated:
             raise ApiError(401, "Sign in first.")
         if not self.request.user.has_perm(permission):
@@ -78,7 +78,7 @@ class BookList(ApiView):
     def get(self, request: HttpRequest) -> JsonResponse:
         page = request.GET.get("page", "1")
         if not (page.isascii() and page.isdigit() and 0 < len(page) < 6 and int(page)):
-            raise ApiError(400, "Pages are counted from 1.")
+            raise ApiError(400, "Write the page as a number from 1.")
         start = (int(page) - 1) * PAGE_SIZE
         books = Book.objects.all()
         return JsonResponse(
@@ -92,8 +92,8 @@ class BookList(ApiView):
 
 
 class BookDetail(ApiView):
-    # Any page may show a book. To change one stays the front end's, as the path's policy says: a
-    # decorator on a method is about this method alone, on its preflight as well.
+    # Any page may show a book. The decorator applies only to this method and its preflights. For
+    # all other methods, the policy of the path applies: only the front end may change a book.
     @cors_policy("public")
     def get(self, request: HttpRequest, pk: int) -> JsonResponse:
         return JsonResponse(self.book(pk).as_json())
@@ -108,32 +108,31 @@ class BookDetail(ApiView):
         return HttpResponse(status=204)
 
 
-# Every call here is preflighted, and a partner's till makes one at each sale: its browser shall ask
-# once in two hours for each book, which is as long as Chromium keeps an answer.
+# Every call here needs a preflight, and a partner's cash register makes a call for each sale. With
+# max_age, browsers keep the preflight response for two hours, the maximum in Chromium.
 @cors_policy("partner", max_age=7200)
 @method_decorator(csrf_exempt, name="dispatch")
 class Stock(ApiView):
-    """How many copies there are: all that partners change.
+    """The number of copies, which partners may change.
 
-    Their scripts prove who they are by a token. No cookie is looked at, so the policy allows no
-    credentials, and there is none that a forged request could misuse: hence ``csrf_exempt``.
+    Their scripts send a token. The view ignores cookies, so the policy allows no credentials. A
+    forged request cannot misuse a cookie either, so the view is ``csrf_exempt``.
     """
 
     def put(self, request: HttpRequest, pk: int) -> JsonResponse:
         sent = request.headers.get("Authorization", "")
         if not constant_time_compare(sent, f"Bearer {settings.PARTNER_TOKEN}"):
-            raise ApiError(401, "This is for partners: send their token.")
+            raise ApiError(401, "Only partners may do this. Send the partner token.")
         return JsonResponse(self.save_book(self.book(pk), StockForm).as_json())
 
 
 @method_decorator(never_cache, name="dispatch")
 class Session(ApiView):
-    """Who am I (GET), sign in (POST), sign out (DELETE).
+    """The current user (GET), sign in (POST), sign out (DELETE).
 
-    Every answer brings the CSRF token. A script on another origin cannot read our cookies: the
-    browser shows it only its own (on localhost, where all ports share them, it could, but nowhere
-    else). It can read this answer, if the policy allows its origin with credentials; a stranger's
-    script cannot, so the token stays among friends.
+    Every response has the CSRF token in its body, because a script on another host cannot read our
+    cookies. It can read the body if the policy allows its origin with credentials. Scripts on
+    other origins cannot, so they do not get the token.
     """
 
     def get(self, request: HttpRequest) -> JsonResponse:
@@ -164,14 +163,14 @@ class Session(ApiView):
 @require_GET
 @cache_control(public=True, max_age=60)
 def catalogue(request: HttpRequest) -> JsonResponse:
-    """What anyone may show on any page: no cookie is looked at, nothing here is private."""
+    """Public data for any page: the view ignores cookies and returns nothing private."""
     books = Book.objects.filter(in_stock__gt=0)[:PAGE_SIZE]
     return JsonResponse({"books": [{"title": b.title, "price": b.price} for b in books]})
 
 
 @same_origin_only
 class Report(ApiView):
-    """For the office, on our own pages: not even our front end's origin has a use for it."""
+    """A report for our own pages only. Not even the front end's origin may read it."""
 
     def get(self, request: HttpRequest) -> JsonResponse:
         self.require("shop.view_book")
@@ -184,13 +183,13 @@ class Report(ApiView):
 
 
 def broken(request: HttpRequest) -> HttpResponse:
-    """Fails, as views do. A front end has to be able to read that, too."""
+    """Fail on purpose: a front end must be able to read errors too."""
     raise RuntimeError("This endpoint fails on purpose.")
 
 
 @require_GET
 def index(request: HttpRequest) -> JsonResponse:
-    """For whoever opens the API's own address in a browser."""
+    """List the URLs of the API, for people who open it in a browser."""
     return JsonResponse(
         {
             "books": "/api/books/",

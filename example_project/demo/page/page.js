@@ -1,5 +1,5 @@
-// Plays the calls of /demo.json one after the other and shows each. What was expected and whether it
-// was met is for the server to say (/judge): it knows what really went over the wire.
+// Makes the calls of /demo.json one after the other and shows each. The server compares the results
+// with the expected ones (/judge), because it has recorded all requests and responses.
 
 import { run } from "./runner.js";
 
@@ -7,7 +7,7 @@ const state = document.documentElement.dataset; // state.demo: "running", "passe
 const demo = await (await fetch("/demo.json")).json();
 const calls = demo.groups.flatMap((group) => group.calls);
 
-// Opened as http://127.0.0.1, say, this page would be on a third origin that nobody reckoned with.
+// Opened as http://127.0.0.1, for example, this page would be on an origin that the demo does not use.
 if (!Object.values(demo.origins).includes(location.origin)) location.replace(demo.origins.page);
 
 const $ = (selector, root = document) => root.querySelector(selector);
@@ -23,7 +23,7 @@ function element(name, className, text = "") {
 
 // --- Making the calls ----------------------------------------------------------------------------
 
-// A call from another origin than this page's is made by a frame on that origin.
+// A frame makes the calls from another origin.
 async function frameOn(origin) {
   const frame = element("iframe", "");
   frame.src = `${origin}/frame.html`;
@@ -49,7 +49,7 @@ for (const [name, origin] of Object.entries(demo.origins)) {
   runners[name] = origin === location.origin ? run : await frameOn(origin);
 }
 
-// On a narrow screen everything unfolded is a very long way.
+// On a narrow screen, fold the calls to keep the page short.
 let folded = matchMedia("(max-width: 60rem)").matches;
 
 async function playAll() {
@@ -86,9 +86,10 @@ function finish(passed) {
   $("#count").textContent = `${passed} of ${calls.length} calls as expected`;
   if (!all) {
     complain(
-      `Not every call went as expected. This demo expects the settings to allow ` +
-      `${demo.origins.page}, a row in the admin to allow ${demo.origins.partner}, and nothing to ` +
-      `allow ${demo.origins.stranger}; CORS_ALLOW_ORIGINS is ${demo.allowed.join(", ") || "empty"}.`
+      `Some calls did not go as expected. The demo expects that the settings allow ` +
+      `${demo.origins.page}, that a row in the admin allows ${demo.origins.partner}, and that ` +
+      `${demo.origins.stranger} is not allowed. CORS_ALLOW_ORIGINS is ` +
+      `${demo.allowed.join(", ") || "empty"}.`
     );
   }
   $("#again").disabled = false;
@@ -149,7 +150,7 @@ function show(call, script, verdict) {
   $(".why b", card).textContent = verdict.passed ? "Why" : "Expected, because";
 
   const [preflight, answer] = verdict.findings;
-  // Where the browser stopped: after the preflight's answer, or after that of the call itself.
+  // Where the browser stopped: after the preflight response, or after the response to the call.
   const end = !blocked ? "" : answer.seen === "not sent" ? "preflight" : "answer";
   $(".stations", card).dataset.end = end;
   $(".stations", card).dataset.preflight = preflight.seen === "none" ? "none" : "sent";
@@ -172,7 +173,7 @@ function show(call, script, verdict) {
 
 function wire(exchanges) {
   const shown = exchanges.flatMap((exchange) => {
-    const name = exchange.is_preflight ? "The browser asks: preflight" : "The call itself";
+    const name = exchange.is_preflight ? "Preflight" : "The call";
     const sent = element("pre", "sent");
     const received = element("pre", "received");
     sent.append(...exchange.request.map(line));
@@ -180,7 +181,7 @@ function wire(exchanges) {
     return [element("h5", "", name), sent, received];
   });
   if (exchanges.every((exchange) => exchange.is_preflight)) {
-    shown.push(element("p", "never", "The call itself was never sent."));
+    shown.push(element("p", "never", "The browser did not send the call."));
   }
   return shown;
 }
@@ -190,7 +191,7 @@ function line(text) {
   return element("span", matters ? "matters" : "", `${text}\n`);
 }
 
-// The call as one would write it: "{name}" becomes a variable.
+// The source code of the call: "{name}" becomes a variable.
 function source(call) {
   const literal = (value) => {
     if (typeof value !== "string") return JSON.stringify(value);
@@ -221,7 +222,7 @@ function source(call) {
 
 function saw(call, script) {
   if (script.status === undefined) {
-    return `${script.error}\n\nNo status, no headers, no body,\nand not a word about the reason.`;
+    return `${script.error}\n\nNo status, no headers, no body,\nno reason.`;
   }
   const lines = [`status ${script.status}`];
   for (const [name, value] of Object.entries(script.headers)) lines.push(`${name}: ${value}`);
@@ -246,7 +247,7 @@ $("#api").textContent = demo.api;
 // --- Allowing the stranger, live -----------------------------------------------------------------
 
 const row = new URLSearchParams({
-  policy: "default", origin: demo.origins.stranger, note: "Allowed to see what happens",
+  policy: "default", origin: demo.origins.stranger, note: "Added from the demo page",
 });
 $("#add-row").href = `${demo.api}/admin/cors_policy_allowlist/allowedorigin/add/?${row}`;
 $("#username").textContent = demo.memory.username;
@@ -262,8 +263,8 @@ function watch(on) {
 }
 
 async function look() {
-  // Never the same address twice: an answer from the browser's cache, confirmed by a 304, has the
-  // headers of the time when it was stored, and would be readable after the row is gone.
+  // Use each URL only once. A response from the browser's cache, confirmed by a 304, has the headers
+  // of the time when it was stored, so the script could still read it after the row is deleted.
   const tag = `watch=${Date.now()}`;
   const script = await runners.stranger({ call: demo.live, api: demo.api, tag, memory: demo.memory });
   const reads = script.status !== undefined;
@@ -283,7 +284,7 @@ async function start() {
   try {
     await playAll();
   } catch (error) {
-    complain(`The demo broke off: ${error.message} Is its server still running?`);
+    complain(`The demo stopped: ${error.message} Check that its server is still running.`);
     $("#again").disabled = false;
     state.demo = "failed";
   }

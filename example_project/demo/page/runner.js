@@ -1,4 +1,4 @@
-// Makes a call and tells what the script got: the very same code on both origins.
+// Makes a call and returns what the script gets. All origins use this code.
 
 export async function run({ call, api, tag, memory }) {
   const headers = filled(call.headers, memory);
@@ -24,12 +24,12 @@ export async function run({ call, api, tag, memory }) {
       body: isJson && text ? JSON.parse(text) : text,
     };
   } catch (error) {
-    // All that a script is ever told about a blocked call. The reason is in the browser's console.
+    // A script learns nothing else about a blocked call. The reason is in the browser's console.
     return { error: `${error.name}: ${error.message}` };
   }
 }
 
-// "{name}" stands for something remembered.
+// Replaces "{name}" with its value in memory.
 function filled(value, memory) {
   if (typeof value === "string") {
     return value.replace(/\{(\w+)\}/g, (_, name) => memory[name] ?? "");

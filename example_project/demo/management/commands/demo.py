@@ -1,4 +1,4 @@
-"""``manage.py demo``: the API and its pages, each on a port of its own."""
+"""``manage.py demo``: the API and its pages, each on its own port."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ USERNAME = "bookseller"
 PORTS = {
     "api": (8000, "the API"),
     "page": (settings.PAGE_PORT, "the page whose origin the API allows"),
-    "stranger": (8002, "the same page on an origin that the API does not know"),
-    "partner": (8003, "the same page on a partner's origin, which a row of the allowlist allows"),
+    "stranger": (8002, "the same page on an origin that the API does not allow"),
+    "partner": (8003, "the same page on a partner's origin, allowed by a row of the allowlist"),
 }
 
 
 class Command(BaseCommand):
     help = (
-        "Starts the API, and a page on three origins: its own front end's, a partner's and a "
-        "stranger's. For this machine alone. Ctrl-C ends it."
+        "Starts the API, and a page on three origins: the front end, a partner and a stranger. "
+        "Only this machine can reach them. Press Ctrl-C to stop."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -58,9 +58,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--check",
             action="store_true",
-            help="play the page's calls without a browser, and change the allowlist meanwhile, on "
-            "free ports and a database of their own; print what was expected and what was seen; "
-            "end with 0, or with 1 if they differ",
+            help="make the page's calls without a browser, on free ports and with a temporary "
+            "database, and change the allowlist in between; print the expected and the actual "
+            "results; exit with 0, or with 1 if they differ",
         )
 
     def handle(self, *, check: bool, **options: Any) -> None:
@@ -71,7 +71,7 @@ class Command(BaseCommand):
         }
         if len(set(ports.values())) < len(ports):
             raise CommandError(
-                "Each of them needs a port of its own: "
+                "Each server needs its own port: "
                 + ", ".join(f"--{name}-port {number}" for name, number in ports.items())
             )
         if check:
@@ -86,7 +86,7 @@ class Command(BaseCommand):
         for ending in (signal.SIGINT, signal.SIGTERM):
             signal.signal(ending, lambda *_: stop.set())
         with ExitStack() as stack:
-            # All ports before anything else: a demo that cannot start should change nothing.
+            # Open all ports first: a demo that cannot start should not change the database.
             servers = {}
             for name, number in ports.items():
                 handler = RecordingHandler if name == "api" else QuietHandler
@@ -94,8 +94,8 @@ class Command(BaseCommand):
                     servers[name] = stack.enter_context(listening(number, handler))
                 except PortTaken as error:
                     raise CommandError(
-                        f"Port {number}, for {PORTS[name][1]}, cannot be used: {error}. "
-                        f"Choose another one with --{name}-port."
+                        f"Port {number} for {PORTS[name][1]} cannot be used: {error}. "
+                        f"Choose another port with --{name}-port."
                     ) from None
             password = self.prepare_database(partner=url(ports["partner"]))
             recorder = Recorder(StaticFilesHandler(get_internal_wsgi_application()))
@@ -116,27 +116,28 @@ class Command(BaseCommand):
                 f"\n"
                 f"  Open   {url(ports['page'])}\n"
                 f"\n"
-                f"  The page calls the API, {url(ports['api'])}, from there and, in frames, from\n"
-                f"  a partner's origin, {url(ports['partner'])}, which a row in the admin allows,\n"
-                f"  and a stranger's, {url(ports['stranger'])}, which nobody allows. Yet.\n"
+                f"  The page calls the API, {url(ports['api'])}, from its own origin. In frames,\n"
+                f"  it also calls it from a partner's origin, {url(ports['partner'])}, which a\n"
+                f"  row in the admin allows, and from a stranger's origin,\n"
+                f"  {url(ports['stranger'])}, which is not allowed yet.\n"
                 f"\n"
                 f"  Admin  {url(ports['api'])}/admin/  (user {USERNAME}, password {password})\n"
                 f"\n"
-                f"  Ctrl-C ends the demo. The API's requests:\n"
+                f"  Press Ctrl-C to stop the demo. Requests to the API:\n"
             )
             self.stdout.flush()
-            # In slices: on Windows, a wait without an end would not hear Ctrl-C.
+            # With a timeout: on Windows, an endless wait ignores Ctrl-C.
             while not stop.wait(0.5):
                 pass
-        self.stdout.write("Ended.")
+        self.stdout.write("Stopped.")
 
     def prepare_database(self, partner: str) -> str:
-        """Tables, books, allowed origins, and somebody who may sign in; returns the password."""
+        """Create tables, books, allowed origins and a user; return the user's password."""
         call_command("migrate", verbosity=0, interactive=False)
         if not Book.objects.exists():
             call_command("loaddata", "books", verbosity=0)
         make_rows(partner)
-        # A new one at each start: no database keeps a password that everybody can read here.
+        # A new password at each start, because this source code is public.
         password = secrets.token_urlsafe(9)
         user, _ = get_user_model().objects.get_or_create(username=USERNAME)
         user.is_staff = True
@@ -147,12 +148,12 @@ class Command(BaseCommand):
         return password
 
     def start_again(self, ports: dict[str, int]) -> NoReturn:
-        """Settings are read once, at start: for others, start with another environment."""
+        """Start again with other environment variables: settings are read only at start."""
         os.execve(sys.executable, command_line(ports), environment(ports))  # noqa: S606
 
     def check_calls(self, ports: dict[str, int]) -> None:
-        """Start the demo as anybody would, in a process of its own, and be its browser."""
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # instead of leaving it behind
+        """Start the demo in another process, and make its calls as a browser does."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the demo's process ends too
         with TemporaryDirectory() as folder:
             log = Path(folder) / "log"
             database = f"sqlite:///{(Path(folder) / 'db.sqlite3').as_posix()}"
@@ -171,7 +172,7 @@ class Command(BaseCommand):
                 if all(result.passed for result in results):
                     results += self.change_rows(player, ports, database)
             except KeyboardInterrupt:
-                raise CommandError("Ended before all calls were made.") from None
+                raise CommandError("Stopped before all calls were made.") from None
             finally:
                 demo.terminate()
                 demo.wait()
@@ -185,7 +186,7 @@ class Command(BaseCommand):
         self.stdout.write(f"All {len(results)} calls went as expected.")
 
     def change_rows(self, player: Player, ports: dict[str, int], database: str) -> Iterator[Result]:
-        """Change the allowlist from yet another process: the API's has to find out by itself."""
+        """Change the allowlist in another process, and wait until the API uses the change."""
         stranger = url(ports["stranger"])
         for call, change in [(ROW_ADDED, "add"), (ROW_REMOVED, "remove")]:
             command = subprocess.run(  # noqa: S603
@@ -201,7 +202,7 @@ class Command(BaseCommand):
 
 
 def port(text: str) -> int:
-    """As argparse wants it: an error for whatever is not a port."""
+    """Return the port number in ``text``, for argparse."""
     if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
         raise ArgumentTypeError(f"{text!r} is not a port: write a number from 1 to 65535")
     return int(text)
@@ -217,12 +218,12 @@ def command_line(ports: dict[str, int]) -> list[str]:
 
 
 def environment(ports: dict[str, int]) -> dict[str, str]:
-    """The page's port decides which origin the settings allow, unless they are told otherwise."""
+    """Return the environment for the demo: by default, settings allow the page's origin."""
     return {**os.environ, "PAGE_PORT": str(ports["page"])}
 
 
 def answers(address: str, process: subprocess.Popen[bytes]) -> bool:
-    """Wait until there is an answer at ``address``: not for ever, nor for a process that ended."""
+    """Wait until ``address`` responds. Return ``False`` after a timeout or if it ends."""
     deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
