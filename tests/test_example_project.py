@@ -354,8 +354,8 @@ def test_demo_says_which_port_is_taken(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", ports[3])):  # the last: the others are given back
         result = manage(tmp_path, "demo", *options(*ports), DATABASE_URL=f"sqlite:///{tmp_path}/db")
     assert result.returncode == 1
-    assert f"Port {ports[3]}, for the " in result.stderr
-    assert "Choose another one with --partner-port." in result.stderr
+    assert f"Port {ports[3]} (the same page" in result.stderr
+    assert "Choose another port with --partner-port." in result.stderr
     assert "Traceback" not in result.stderr
     assert not (tmp_path / "db").exists()
 
@@ -376,7 +376,7 @@ def test_a_server_on_the_other_loopback_address_counts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--page-port=8000"], "needs a port of its own"),
+        (["--page-port=8000"], "Each server needs its own port"),
         (["--api-port=65536"], "'65536' is not a port"),
     ],
 )

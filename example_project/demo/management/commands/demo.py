@@ -94,7 +94,7 @@ class Command(BaseCommand):
                     servers[name] = stack.enter_context(listening(number, handler))
                 except PortTaken as error:
                     raise CommandError(
-                        f"Port {number} for {PORTS[name][1]} cannot be used: {error}. "
+                        f"Port {number} ({PORTS[name][1]}) cannot be used: {error}. "
                         f"Choose another port with --{name}-port."
                     ) from None
             password = self.prepare_database(partner=url(ports["partner"]))

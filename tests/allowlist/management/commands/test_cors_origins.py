@@ -188,7 +188,7 @@ class TestAdd:
         assert "expires_at is 2222-02-0" in told
         assert ", not null" in told
         assert "note is 'a', not 'b', allow_credentials is true, not false." in told
-        assert "say --update." in told
+        assert "use --update." in told
 
         said = run(*arguments, "--update")
 
@@ -632,7 +632,7 @@ class TestImport:
         monkeypatch.setattr(batches, "make_plan", be_overtaken)
         with pytest.raises(CommandError, match="Another process changed the same rows") as told:
             run("import", file, "--prune")
-        assert "Nothing is changed here. Run the command again." in str(told.value)
+        assert "This command changed nothing. Run it again." in str(told.value)
         assert [row[1] for row in rows()] == [origins[-1], ONE]
 
     def test_many_rows_take_few_queries(self, file: Path) -> None:
