@@ -22,7 +22,7 @@ def test_all_problems_of_a_line_are_told() -> None:
     line = read_line(7, {"origin": "", "is_enabled": "maybe", "color": "red"}, None)
     assert line.number == 7
     assert [problem.partition(" ")[0] for problem in line.problems] == [
-        "'color'",
+        "Unknown",
         "origin:",
         "is_enabled:",
     ]
