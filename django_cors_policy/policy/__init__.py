@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from .book import DEFAULT_ALIAS, PolicyBook, Ruling
 from .credentials import INSECURE_HTTP, PUBLIC_SUFFIX, RISKS, credential_problems
+from .defaults import DEFAULTS
 from .model import Grant, OriginFunc, Policy
 from .places import Place, RehearsalPlace
-from .reader import DEFAULTS, LISTS, compile_policy
+from .reader import LISTS, compile_policy
 from .values import parse_entry
 
 __all__ = [

@@ -13,6 +13,7 @@ from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mea
 from django_cors_policy.origins import Entry
 
 from .credentials import credential_problems
+from .defaults import DEFAULTS
 from .model import OriginFunc, Policy
 from .places import Place, RehearsalPlace
 from .values import (
@@ -46,7 +47,7 @@ class _Reader:
         if key not in self._read:
             self._read[key] = None
             try:
-                self._read[key] = _KEYS[key][1](self, key)
+                self._read[key] = _READERS[key](self, key)
             except PolicyError as error:
                 self.refuse(error, key)
         return self._read[key]
@@ -233,34 +234,21 @@ class _Reader:
             return None
 
 
-_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
-_HEADERS = (
-    "accept",
-    "authorization",
-    "content-type",
-    "user-agent",
-    "x-csrftoken",
-    "x-requested-with",
-)
-
-# The keys of a policy: the default of each, and the function that reads it.
-_KEYS: Mapping[str, tuple[Any, Callable[[_Reader, str], Any]]] = {
-    "ALLOW_ORIGINS": ((), _Reader.origins),
-    "ALLOW_ORIGIN_FUNC": (None, _Reader.origin_func),
-    "ALLOW_METHODS": (_METHODS, _Reader.methods),
-    "ALLOW_HEADERS": (_HEADERS, _Reader.request_headers),
-    "ALLOW_CREDENTIALS": (False, _Reader.flag),
-    "EXPOSE_HEADERS": ((), _Reader.exposed_headers),
-    "MAX_AGE": (3600, _Reader.max_age),
-    "PATHS": (None, _Reader.paths),
-    "ALLOW_PRIVATE_NETWORK": (False, _Reader.flag),
-    "VARY": ((), _Reader.vary),
-    "ACCEPT_RISKS": ((), _Reader.risks),
-    "REPORT_ONLY": (None, _Reader.rehearsal),
+# The function that reads each key.
+_READERS: Mapping[str, Callable[[_Reader, str], Any]] = {
+    "ALLOW_ORIGINS": _Reader.origins,
+    "ALLOW_ORIGIN_FUNC": _Reader.origin_func,
+    "ALLOW_METHODS": _Reader.methods,
+    "ALLOW_HEADERS": _Reader.request_headers,
+    "ALLOW_CREDENTIALS": _Reader.flag,
+    "EXPOSE_HEADERS": _Reader.exposed_headers,
+    "MAX_AGE": _Reader.max_age,
+    "PATHS": _Reader.paths,
+    "ALLOW_PRIVATE_NETWORK": _Reader.flag,
+    "VARY": _Reader.vary,
+    "ACCEPT_RISKS": _Reader.risks,
+    "REPORT_ONLY": _Reader.rehearsal,
 }
-DEFAULTS: Mapping[str, Any] = MappingProxyType(
-    {key: default for key, (default, _) in _KEYS.items()}
-)
 
 
 def compile_policy(config: object, place: Place, *, takes_rows: bool = True) -> Policy:
@@ -276,7 +264,7 @@ def compile_policy(config: object, place: Place, *, takes_rows: bool = True) -> 
         raise PolicyErrors([PolicyError(config, reason, hint, id="E001", key=str(place))])
     reader = _Reader(config, place, takes_rows=takes_rows)
     reader.refuse_unknown_keys()
-    fields = {key.lower(): reader.read(key) for key in _KEYS}
+    fields = {key.lower(): reader.read(key) for key in _READERS}
     if reader.errors:
         raise PolicyErrors(reader.errors)
     return Policy(
