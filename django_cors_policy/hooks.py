@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from .policy import Grant, Policy
 
@@ -25,6 +25,23 @@ class RowMatch(NamedTuple):
     is_live: bool
     state: str
     code: str = ""
+
+
+class RowChange(NamedTuple):
+    """A row to add or to change. ``values`` are the fields that change, as ``cors_origins`` takes
+    them. ``is_new``: another row with this origin is removed first.
+    """
+
+    origin: str
+    values: Mapping[str, Any]
+    is_new: bool = False
+
+
+class PlannedRow(NamedTuple):
+    """The outcome of a ``RowChange``: why it is refused (in sentences), or what it grants."""
+
+    problems: tuple[str, ...] = ()
+    grant: Grant | None = None
 
 
 class UnreadableRows(Exception):
@@ -57,6 +74,12 @@ class OriginSource(Protocol):
 
     def rows(self, policy: Policy, origin: str) -> Sequence[RowMatch]:
         """Read the rows that match ``origin`` or are similar to it. Not called during requests.
+
+        Raises ``UnreadableRows``.
+        """
+
+    def plan(self, policy: Policy, change: RowChange, origin: str) -> PlannedRow:
+        """What ``change`` would grant ``origin`` under ``policy``. Changes nothing.
 
         Raises ``UnreadableRows``.
         """

@@ -7,7 +7,7 @@ import inspect
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, Protocol
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 from django.conf import settings
@@ -19,7 +19,7 @@ from django.utils.decorators import sync_and_async_middleware
 from . import conf, decorators, fetch
 from .conf import policy_book
 from .hooks import hooks
-from .policy import Grant, Policy, RehearsalPlace, Ruling
+from .policy import Grant, Policy, PolicyBook, RehearsalPlace, Ruling
 from .protocol import answer_preflight, write_actual_headers
 from .refusal_log import debug_body, log_refused_actual, log_refused_preflight
 from .resolution import rule_actual, rule_preflight
@@ -35,6 +35,14 @@ FUNC_ANSWERED = (
     "True to allow an origin and False to refuse it."
 )
 LONGEST_TYPE = 100
+
+
+class HasBook(Protocol):
+    """Holds the policies in force: ``conf``, or an explanation that tries other policies."""
+
+    @property
+    def book(self) -> PolicyBook | None:
+        """None before the first use."""
 
 
 @sync_and_async_middleware
@@ -61,12 +69,17 @@ def CorsPolicyMiddleware(  # noqa: N802 -- MIDDLEWARE names classes
 
 
 def wrap(
-    get_response: Handler, *, is_debug: bool, is_logged: bool, is_recorded: bool = True
+    get_response: Handler,
+    *,
+    is_debug: bool,
+    is_logged: bool,
+    is_recorded: bool = True,
+    books: HasBook = conf,
 ) -> Handler:
     """Return the middleware around ``get_response``.
 
     ``is_debug``: whether refused preflights explain the reason. ``is_logged`` and ``is_recorded``:
-    whether refusals go to the log and to the recorder.
+    whether refusals go to the log and to the recorder. ``books``: has the policies in force.
     """
 
     def cors_policy_middleware(request: HttpRequest) -> HttpResponseBase:
@@ -76,7 +89,7 @@ def wrap(
             origin is not None
             and request.method == "OPTIONS"
             and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
-            and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
+            and (ruling := rule_preflight(books.book or policy_book(), request)) is not None
         ):
             policy = ruling.policy
             grant = _grant_for(policy, origin, request)
@@ -91,7 +104,7 @@ def wrap(
             return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
         response = get_response(request)
-        book = conf.book or policy_book()
+        book = books.book or policy_book()
         # A shortcut for projects with one policy for all paths.
         if (
             decorators.any_view_decorated
@@ -122,7 +135,12 @@ def wrap(
 
 
 def awrap(
-    get_response: AsyncHandler, *, is_debug: bool, is_logged: bool, is_recorded: bool = True
+    get_response: AsyncHandler,
+    *,
+    is_debug: bool,
+    is_logged: bool,
+    is_recorded: bool = True,
+    books: HasBook = conf,
 ) -> AsyncHandler:
     """Return the async middleware; see ``wrap``."""
 
@@ -133,7 +151,7 @@ def awrap(
             origin is not None
             and request.method == "OPTIONS"
             and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in request.META
-            and (ruling := rule_preflight(conf.book or policy_book(), request)) is not None
+            and (ruling := rule_preflight(books.book or policy_book(), request)) is not None
         ):
             policy = ruling.policy
             grant = await _agrant_for(policy, origin, request)
@@ -148,7 +166,7 @@ def awrap(
             return _preflight_response(request, ruling, grant, origin, is_debug)
         path = request.path_info
         response = await get_response(request)
-        book = conf.book or policy_book()
+        book = books.book or policy_book()
         # A shortcut for projects with one policy for all paths.
         if (
             decorators.any_view_decorated

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -39,9 +39,13 @@ _CACHING = {
 }
 
 
-def has_middleware(known: str = OURS) -> bool:
-    """Return whether ``MIDDLEWARE`` has the middleware with the path ``known``, or a subclass."""
-    return any(is_middleware(path, known) for path in settings.MIDDLEWARE)
+def has_middleware(known: str = OURS, among: Sequence[str] | None = None) -> bool:
+    """Return whether ``MIDDLEWARE`` has the middleware with the path ``known``, or a subclass.
+
+    ``among`` replaces ``MIDDLEWARE``.
+    """
+    paths = settings.MIDDLEWARE if among is None else among
+    return any(is_middleware(path, known) for path in paths)
 
 
 def is_middleware(path: str, known: str) -> bool:
@@ -56,10 +60,14 @@ def is_middleware(path: str, known: str) -> bool:
     return known in (f"{base.__module__}.{base.__qualname__}" for base in bases)
 
 
-def find_misplaced() -> Iterator[tuple[int, str]]:
-    """Yield the index of each middleware that is wrongly listed before ours, and what it causes."""
-    ours = (index for index, path in enumerate(settings.MIDDLEWARE) if is_middleware(path, OURS))
-    for index, path in enumerate(settings.MIDDLEWARE[: next(ours, 0)]):
+def find_misplaced(among: Sequence[str] | None = None) -> Iterator[tuple[int, str]]:
+    """Yield the index of each middleware that is wrongly listed before ours, and what it causes.
+
+    ``among`` replaces ``MIDDLEWARE``.
+    """
+    paths = settings.MIDDLEWARE if among is None else among
+    ours = (index for index, path in enumerate(paths) if is_middleware(path, OURS))
+    for index, path in enumerate(paths[: next(ours, 0)]):
         for misplaced, consequence in _belongs_behind():
             if is_middleware(path, misplaced):
                 yield index, consequence

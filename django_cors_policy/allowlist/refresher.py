@@ -22,7 +22,7 @@ from django.db import Error, connections
 from django.dispatch import receiver
 
 from django_cors_policy.conf import policy_book
-from django_cors_policy.hooks import RowMatch, UnreadableRows
+from django_cors_policy.hooks import PlannedRow, RowChange, RowMatch, UnreadableRows
 from django_cors_policy.policy import Grant, Policy, PolicyBook
 
 from .background import TroubleLog, make_thread
@@ -31,6 +31,7 @@ from .conf import SETTING, allowlist_settings
 from .coverage import rows_about
 from .database import UndecidedDatabaseError, allowlist_database
 from .models import read_token
+from .planned import plan_row
 from .signals import rows_changed, rows_changing
 from .snapshot import Snapshot, load_snapshot
 
@@ -179,6 +180,16 @@ class Allowlist:
         """
         try:
             return rows_about(policy, origin)
+        except (Error, UndecidedDatabaseError) as error:
+            raise UnreadableRows from error
+
+    def plan(self, policy: Policy, change: RowChange, origin: str) -> PlannedRow:
+        """What ``change`` would grant ``origin`` under ``policy``. Changes nothing.
+
+        Raises ``UnreadableRows`` while the database cannot be asked.
+        """
+        try:
+            return plan_row(policy, change, origin)
         except (Error, UndecidedDatabaseError) as error:
             raise UnreadableRows from error
 

@@ -113,6 +113,16 @@ def load_snapshot(using: str, token: str, book: PolicyBook) -> Snapshot:
         return _build_snapshot(token, book, readable, skipped)
 
 
+def grant_by_row(book: PolicyBook, row: AllowedOrigin, policy: Policy, origin: str) -> Grant | None:
+    """What ``row``, which need not be saved, grants ``origin`` under ``policy`` if it is live."""
+    if not row.is_enabled:
+        return None
+    values = (row.policy, row.origin, row.allow_credentials, row.expires_at)
+    snapshot = _build_snapshot("", book, [(0, *values, row.expires_at is None)], [])
+    rows = snapshot.rows.get(row.policy)
+    return rows.grant_for(policy, origin) if rows is not None else None
+
+
 RowValues = tuple[int, str, str, bool, "datetime.datetime | None", bool]
 Skipped = tuple[int, str, str]
 

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 
-from django.conf import settings
+from django.utils import timezone
 
 from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call
-from django_cors_policy.conf import SETTING, policy_book
+from django_cors_policy.conf import SETTING
 from django_cors_policy.decorators import SAME_ORIGIN
 from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.hooks import RowMatch, hooks
-from django_cors_policy.middleware_list import CORSHEADERS, OURS, has_middleware
+from django_cors_policy.hooks import RowChange, RowMatch, hooks
+from django_cors_policy.middleware_list import CORSHEADERS, OURS
 from django_cors_policy.origins import Entry, is_loopback, nearest_entry
 from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, Place, Policy, Ruling, parse_entry
 from django_cors_policy.refusal_log import nearest, why_refused
 
 from .findings import Finding, Fix
 from .fixes import (
-    as_python,
+    DAYS,
+    EXPIRY,
+    add_default_policy,
+    add_row,
+    add_to_setting,
     call_instead,
-    edit_rows,
+    edit_row,
     fixes_for,
     fixes_that_add,
     omit_credentials,
     place_of,
     remove_middleware,
+    replace_decorator,
+    run_check,
+    use_method,
 )
+from .ownership import if_yours
 from .playback import Step, play
+from .project import project_book, setting, uses
 from .rows import rows_for
 from .server import find_view
 from .target import Target
@@ -57,10 +67,9 @@ def find_cause(steps: Sequence[Step]) -> Finding | None:
     first, last = steps[0], steps[-1]
     redirect = next((step for step in steps if step.location is not None), None)
     is_blocked = last.failure is not None
-    if is_blocked and not has_middleware():
+    if is_blocked and not uses():
         text = f"{OURS!r} is not in MIDDLEWARE, so responses have no CORS headers."
-        line = f'MIDDLEWARE = ["{OURS}", *MIDDLEWARE]'
-        return Finding("no-middleware", text, (Fix("settings", (line,)),))
+        return Finding("no-middleware", text, (add_to_setting("MIDDLEWARE", OURS, first=True),))
     if last.response.status_code == 500:
         text = (
             f"With DEBUG, Django answers this {last.request.method} with status 500: the path has "
@@ -150,11 +159,11 @@ def _refusal(step: Step) -> Finding:
 def _is_overruled(step: Step) -> bool:
     """Whether the outcome depends on the middleware of django-cors-headers."""
     theirs = CORSHEADERS
-    return theirs in settings.MIDDLEWARE and step.without(theirs).failure != step.failure
+    return theirs in setting("MIDDLEWARE") and step.without(theirs).failure != step.failure
 
 
 def _no_policy(step: Step) -> Finding:
-    policies = policy_book().policies
+    policies = project_book().policies
     default = policies.get(DEFAULT_ALIAS)
     text = f"No policy governs the path {step.path}: "
     if not policies:
@@ -168,11 +177,10 @@ def _no_policy(step: Step) -> Finding:
         text += f"the path is not in the PATHS of {aliases}." if named else "no policy has PATHS."
     if default is not None:
         return Finding("no-policy", text, fixes_that_add(default, "PATHS", step.path))
-    value = f'{{"ALLOW_ORIGINS": {as_python([step.call.origin])}}}'
-    line = f'{SETTING}["{DEFAULT_ALIAS}"] = {value}'
-    if not hasattr(settings, SETTING):
-        line = f'{SETTING} = {{"{DEFAULT_ALIAS}": {value}}}'
-    return Finding("no-policy", text, (Fix("settings", (line,)),))
+    # For this path only: a policy without PATHS would govern the admin too.
+    config = {"ALLOW_ORIGINS": [step.call.origin], "PATHS": [step.path]}
+    fixes = if_yours((add_default_policy(config),), step.call.origin, None)
+    return Finding("no-policy", text, fixes)
 
 
 def _wildcard_with_credentials(policy: Policy, call: Call) -> Finding:
@@ -191,13 +199,14 @@ def _credentials(policy: Policy, call: Call) -> Finding:
         place = place_of(policy, "ALLOW_CREDENTIALS")
         text = f"The script sends credentials, but {place} is False."
         fixes = fixes_for(policy, {"ALLOW_CREDENTIALS": True})
-        return Finding("credentials", text, (*fixes, omit_credentials()))
+        return Finding("credentials", text, (omit_credentials(), *fixes))
     rows = rows_for(policy, call.origin) or ()
     row = next((row for row in rows if row.allows and row.is_live), None)
     if row is not None:
         text = f"The script sends credentials, but row {row.key} does not allow them."
-        fix = edit_rows(policy, row.entry, ("add", "--credentials", "--update"))
-        return Finding("row-credentials", text, (fix,), row.key)
+        change = RowChange(row.entry, {"allow_credentials": True})
+        fix = edit_row(policy, change, ("add", "--credentials", "--update"))
+        return Finding("row-credentials", text, (omit_credentials(), fix), row.key)
     text = "The script sends credentials, but the origin 'null' can never use them."
     return Finding("null", text, (omit_credentials(),))
 
@@ -219,7 +228,7 @@ def find_method_case(call: Call) -> Finding | None:
         f"The script writes the method as {call.method!r}. Methods are case-sensitive, and "
         "browsers convert only some of them to upper case."
     )
-    return Finding("method-case", text, (Fix("script", (f'method: "{upper}"',)),))
+    return Finding("method-case", text, (use_method(upper),))
 
 
 def _headers(policy: Policy, call: Call) -> Finding:
@@ -244,21 +253,23 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
     policy, origin = ruling.policy, step.call.origin
     if ruling.closed_because:
         text = f"{ruling.closed_because} So the view allows no other origin."
-        fix = Fix("shell", ("python manage.py check",))
-        return Finding("decorator", text, (fix,) if ruling.reason.startswith("@") else ())
+        return Finding("decorator", text, (run_check(),) if ruling.reason.startswith("@") else ())
     if policy.alias == SAME_ORIGIN:
         text = f"{ruling.reason} blocks all other origins."
-        return Finding("same-origin-only", text, (Fix("decorator", ("@cors_policy",)),))
+        fix = replace_decorator(ruling.reason, "@cors_policy", None)
+        return Finding("same-origin-only", text, (fix,))
     rows = rows_for(policy, origin) or ()
     dead = next((row for row in rows if row.allows and not row.is_live), None)
     if dead is not None:
         state = dead.state.removesuffix(".")
         text = f"Row {dead.key} ({dead.entry!r}) covers the origin, but has no effect: {state}."
-        return Finding("row", text, (_reactivate(dead, policy, origin),), dead.key)
+        return Finding("row", text, (_reactivate(dead, policy, step.call),), dead.key)
     fixes = fixes_that_add(policy, "ALLOW_ORIGINS", origin)
     takes_rows = policy.rows_alias is not None and hooks.origin_source is not None
-    if takes_rows and origin != fetch.NULL and all(fix.where == "settings" for fix in fixes):
-        fixes = (*fixes, edit_rows(policy, origin, ("add",)))
+    if takes_rows and origin != fetch.NULL:
+        # First, because it gives less: it expires, and has credentials only if the script needs it.
+        fixes = (add_row(policy, origin, credentials=step.call.credentials), *fixes)
+    fixes = if_yours(fixes, origin, policy)
     code = "null" if origin == fetch.NULL else "origin"
     why, row = _why_refused(ruling, rows, step)
     return Finding(code, f"The origin {origin!r} is not allowed: {why}.", fixes, row)
@@ -274,7 +285,7 @@ def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[
         )
         return why, None
     near = nearest(policy, origin)
-    for alias, other in policy_book().policies.items():
+    for alias, other in project_book().policies.items():
         # A near miss explains more than another policy that allows any origin.
         if other.grant_for(origin) is not None and (near is None or not other.any_origin):
             why = (
@@ -295,15 +306,17 @@ def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[
     return why, None
 
 
-def _reactivate(row: RowMatch, policy: Policy, origin: str) -> Fix:
-    """Return a fix that allows ``origin``, and no other origin that the row covers."""
-    if row.entry != origin:
-        return edit_rows(policy, origin, ("add",))
+def _reactivate(row: RowMatch, policy: Policy, call: Call) -> Fix:
+    """Return a fix that allows the origin, and no other origin that the row covers."""
+    if row.entry != call.origin:
+        return add_row(policy, call.origin, credentials=call.credentials)
     if row.code == "expired":
-        return edit_rows(policy, origin, ("add", "--expires", "never", "--update"))
+        values = {"expires_at": timezone.now() + datetime.timedelta(days=DAYS)}
+        return edit_row(policy, RowChange(row.entry, values), ("add", *EXPIRY, "--update"))
     if row.code == "disabled":
-        return edit_rows(policy, origin, ("remove",), ("add",))
-    return edit_rows(policy, origin, ("add", "--no-credentials", "--update"))
+        return edit_row(policy, RowChange(row.entry, {}, is_new=True), ("remove",), ("add",))
+    change = RowChange(row.entry, {"allow_credentials": False})
+    return edit_row(policy, change, ("add", "--no-credentials", "--update"))
 
 
 def _read(text: str) -> Entry | None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from django.conf import settings
-
 from django_cors_policy.browser import Call
-from django_cors_policy.middleware_list import CSRF, has_middleware
+from django_cors_policy.middleware_list import CSRF
 from django_cors_policy.origins import is_loopback, registrable_domain, split_origin
 
-from .findings import Finding, Fix
-from .fixes import call_instead
+from .findings import Finding
+from .fixes import call_instead, set_settings
+from .project import setting, uses
 from .target import Target
 
 # Django requires no CSRF token for these.
@@ -25,7 +24,7 @@ def explain_cookies(call: Call, target: Target, *, may_send: bool) -> tuple[str,
     page = split_origin(call.origin)
     if page is None:
         return "Only cookies with SameSite=None are sent: 'null' counts as another site.", None
-    samesite, is_secure = settings.SESSION_COOKIE_SAMESITE, settings.SESSION_COOKIE_SECURE
+    samesite, is_secure = setting("SESSION_COOKIE_SAMESITE"), setting("SESSION_COOKIE_SECURE")
     if target.is_guessed:
         secure = "Secure" if is_secure else "not Secure"
         text = (
@@ -51,11 +50,9 @@ def explain_cookies(call: Call, target: Target, *, may_send: bool) -> tuple[str,
     else:
         return "Cookies are sent, except by browsers that block third-party cookies.", None
     names = ["SESSION"]
-    if has_middleware(CSRF) and call.method.upper() not in SAFE_METHODS:
+    if uses(CSRF) and call.method.upper() not in SAFE_METHODS:
         names.append("CSRF")
-    lines = [
-        line
-        for name in names
-        for line in (f'{name}_COOKIE_SAMESITE = "None"', f"{name}_COOKIE_SECURE = True")
-    ]
-    return text, Finding("cookies", text, (Fix("settings", tuple(lines)),))
+    values: dict[str, object] = {}
+    for name in names:
+        values |= {f"{name}_COOKIE_SAMESITE": "None", f"{name}_COOKIE_SECURE": True}
+    return text, Finding("cookies", text, (set_settings(values),))

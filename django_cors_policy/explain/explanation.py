@@ -21,18 +21,26 @@ from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.inspection import name_of
 from django_cors_policy.origins import guess_origin, spell_entry, split_origin
 
-from .causes import find_cause, find_cause_in_script
-from .cookies import explain_cookies
 from .findings import Finding
 from .fixes import place_of
-from .notes import find_notes
-from .playback import Exchange, Step, play
+from .playback import Exchange, Step
 from .rows import rows_for
 from .server import find_view
 from .target import Target, read_target
+from .trial import Diagnosis, diagnose, keep_fixes_that_work
 
 # In characters. Servers reject longer headers.
 LONGEST_CONTENT_TYPE = 8000
+
+# The notes about a call that CORS allows and that does not reach a view, and its outcome.
+_OUTCOMES = {
+    "csrf": "csrf",
+    "csrf-token": "csrf",
+    "not-found": "not-found",
+    "static": "not-found",
+}
+# Causes that say themselves where the view is.
+_ABOUT_THE_PATH = ("append-slash", "https-redirect", "not-found", "redirect", "redirect-loop")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,23 +79,72 @@ class Explanation:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether the call works as its author intended."""
+        """Whether CORS lets the call work as its author intended."""
         return not self.causes
 
     @property
+    def outcome(self) -> str:
+        """The verdict for programs: "blocked"; "csrf" if CORS allows the call, but Django's CSRF
+        protection answers 403; "not-found" if CORS allows it, but the path has no view; "allowed".
+        """
+        if self.causes:
+            return "blocked"
+        return _OUTCOMES[self._decisive_notes[0].code] if self._decisive_notes else "allowed"
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What the verdict is about: the causes, or the notes on why Django refuses the call."""
+        return self.causes or self._decisive_notes
+
+    @property
+    def other_notes(self) -> tuple[Finding, ...]:
+        """The notes that are not in ``findings``."""
+        return tuple(note for note in self.notes if note not in self.findings)
+
+    @property
+    def _decisive_notes(self) -> tuple[Finding, ...]:
+        # A path without a view never gets a CSRF note: without a view Django checks no token.
+        return tuple(note for note in self.notes if note.code in _OUTCOMES)
+
+    @property
     def verdict(self) -> str:
-        """The outcome in one sentence."""
-        if self.is_allowed:
-            return "Allowed: the request is sent, and the script can read the response."
+        """The outcome in one sentence, or two."""
+        match self.outcome:
+            case "allowed":
+                return "Allowed: the request is sent, and the script can read the response."
+            case "csrf":
+                return self._csrf_verdict
+            case "not-found" if self.findings[0].code == "static":
+                return f"No view is at {self.path}, and policies do not apply to static files."
+            case "not-found":
+                return f"No view is at {self.path}: CORS allows the call, but it gets a 404."
         if self.may_read:
-            return "Blocked: the request does not reach the view as intended."
-        if self.may_send:
-            return "Blocked: the request is sent, but the script cannot read the response."
-        return "Blocked: the browser does not send the request."
+            text = "Blocked: the request does not reach the view as intended."
+        elif self.may_send:
+            text = "Blocked: the request is sent, but the script cannot read the response."
+        else:
+            text = "Blocked: the browser does not send the request."
+        if self.view or self.causes[0].code in _ABOUT_THE_PATH:
+            return text
+        return f"{text} No view is at {self.path}."
+
+    @property
+    def _csrf_verdict(self) -> str:
+        codes = {note.code for note in self.findings}
+        condition = ""
+        if codes == {"csrf-token"} and self.call.credentials:
+            # The page may send it in a form.
+            condition = " unless the request has a CSRF token"
+        return f"Allowed by CORS, but Django answers 403 (CSRF){condition}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return what JSON output contains."""
-        return {**asdict(self), "is_allowed": self.is_allowed, "verdict": self.verdict}
+        return {
+            **asdict(self),
+            "is_allowed": self.is_allowed,
+            "outcome": self.outcome,
+            "verdict": self.verdict,
+        }
 
 
 def explain(
@@ -120,22 +177,23 @@ def explain(
     if not target.is_guessed and target.origin == page:
         text = "The page and the URL have the same origin, so CORS does not apply."
         notes.append(Finding("same-origin", text))
+        match = find_view(target)
+        if match is None:
+            notes.append(Finding("not-found", f"No URL pattern matches {target.path}."))
         return Explanation(
             call=call,
             url=target.url,
             path=target.path,
-            view=_name_view(find_view(target)),
+            view=_name_view(match),
             may_send=True,
             may_read=True,
             readable_headers=(fetch.WILDCARD,),
             cookies="Cookies are sent: the page and the server have the same origin.",
             notes=tuple(notes),
         )
-    cause = find_cause_in_script(call, target)
-    steps = list(play(call, target)) if cause is None else []
-    if steps:
-        cause = find_cause(steps)
-    return _put_together(call, target, steps, cause, notes, reads)
+    reads = tuple(reads)
+    diagnosis = keep_fixes_that_work(diagnose(call, target, reads), call, target, reads)
+    return _put_together(call, target, diagnosis, notes)
 
 
 def _read_origin(text: str) -> str:
@@ -163,25 +221,15 @@ def _read_call(
 
 
 def _put_together(
-    call: Call,
-    target: Target,
-    steps: Sequence[Step],
-    cause: Finding | None,
-    notes: Sequence[Finding],
-    reads: Iterable[str],
+    call: Call, target: Target, diagnosis: Diagnosis, notes: Sequence[Finding]
 ) -> Explanation:
-    last = steps[-1] if steps else None
-    may_send = any(step.kind == "request" for step in steps)
-    may_read = last is not None and last.kind == "request" and last.failure is None
-    more = find_notes(call, steps, may_read=may_read, is_allowed=cause is None, reads=reads)
-    cookies, cookie_note = explain_cookies(call, target, may_send=may_send)
+    last = diagnosis.steps[-1] if diagnosis.steps else None
     ruling = last.answer.ruling if last is not None else None
     match = (last.answer.match if last is not None else None) or find_view(target)
     allowed_by, row = _find_what_allows(last)
     readable: tuple[str, ...] = ()
-    if last is not None and may_read:
+    if last is not None and diagnosis.may_read:
         readable = browser.readable_headers(last.call, dict(last.response.items()))
-    notes = [*notes, *more, *([cookie_note] if cookie_note is not None else [])]
     return Explanation(
         call=call,
         url=target.url,
@@ -192,13 +240,13 @@ def _put_together(
         preflight_needed_for=_needs_preflight_for(call),
         allowed_by=allowed_by,
         row=row,
-        exchanges=tuple(step.as_exchange() for step in steps),
-        may_send=may_send,
-        may_read=may_read,
+        exchanges=tuple(step.as_exchange() for step in diagnosis.steps),
+        may_send=diagnosis.may_send,
+        may_read=diagnosis.may_read,
         readable_headers=readable,
-        cookies=cookies,
-        causes=(cause,) if cause is not None else (),
-        notes=tuple(note for note in notes if cause is None or note.code != cause.code),
+        cookies=diagnosis.cookies,
+        causes=(diagnosis.cause,) if diagnosis.cause is not None else (),
+        notes=(*notes, *diagnosis.notes),
     )
 
 

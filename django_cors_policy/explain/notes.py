@@ -18,14 +18,22 @@ from django_cors_policy.middleware_list import (
     OURS,
     csrf_header,
     find_misplaced,
-    has_middleware,
 )
 
 from .causes import find_method_case, find_missing_slash, find_redirect
 from .cookies import SAFE_METHODS
-from .findings import Finding, Fix
-from .fixes import as_python, fixes_that_add, place_of, remove_middleware
+from .findings import Finding
+from .fixes import (
+    add_to_setting,
+    fixes_that_add,
+    include_credentials,
+    move_middleware_first,
+    place_of,
+    remove_middleware,
+)
+from .ownership import if_yours
 from .playback import Step
+from .project import setting, uses
 from .rows import rows_for
 
 
@@ -53,12 +61,14 @@ def _about_answer(steps: Sequence[Step], *, is_allowed: bool) -> Iterator[Findin
         yield from (find_redirect(step) for step in steps if step.location is not None)
     target = last.target
     if not target.is_guessed and not validate_host(target.host, _allowed_hosts()):
-        line = f"ALLOWED_HOSTS = [*ALLOWED_HOSTS, {as_python(target.host)}]"
         text = (
             f"{target.host!r} is not in ALLOWED_HOSTS. Django answers with status 400, unless a "
             "proxy replaces the host name."
         )
-        yield Finding("allowed-hosts", text, (Fix("settings", (line,)),))
+        hosts: tuple[str, ...] = (target.host,)
+        if not setting("ALLOWED_HOSTS"):  # what an empty list allows under DEBUG
+            hosts = (*_allowed_hosts(), target.host)
+        yield Finding("allowed-hosts", text, (add_to_setting("ALLOWED_HOSTS", *hosts),))
     status = last.response.status_code
     if status == 404 and settings.STATIC_URL and last.request.path.startswith(settings.STATIC_URL):
         text = (
@@ -79,16 +89,16 @@ def _about_answer(steps: Sequence[Step], *, is_allowed: bool) -> Iterator[Findin
 
 def _allowed_hosts() -> list[str]:
     # The same hosts as in HttpRequest.get_host().
-    if settings.DEBUG and not settings.ALLOWED_HOSTS:
+    if settings.DEBUG and not setting("ALLOWED_HOSTS"):
         return [".localhost", "127.0.0.1", "[::1]"]
-    return list(settings.ALLOWED_HOSTS)
+    return list(setting("ALLOWED_HOSTS"))
 
 
 def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
     if (
         call.method.upper() in SAFE_METHODS
         or match is None
-        or not has_middleware(CSRF)
+        or not uses(CSRF)
         or getattr(match.func, "csrf_exempt", False)
     ):
         return
@@ -97,8 +107,8 @@ def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
             f"Django's CSRF protection answers this {call.method} with status 403: {call.origin} "
             "is not in CSRF_TRUSTED_ORIGINS."
         )
-        line = f"CSRF_TRUSTED_ORIGINS = [*CSRF_TRUSTED_ORIGINS, {as_python(call.origin)}]"
-        fixes = () if call.origin == fetch.NULL else (Fix("settings", (line,)),)
+        fix = add_to_setting("CSRF_TRUSTED_ORIGINS", call.origin)
+        fixes = () if call.origin == fetch.NULL else if_yours((fix,), call.origin, None)
         yield Finding("csrf", text, fixes)
     header = csrf_header()
     if not call.credentials:
@@ -106,7 +116,7 @@ def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
             f"Django's CSRF protection answers this {call.method} with status 403: without "
             "credentials, the browser does not send the CSRF cookie."
         )
-        yield Finding("csrf-token", text, (Fix("script", ('credentials: "include"',)),))
+        yield Finding("csrf-token", text, (include_credentials(),))
     elif header not in call.headers:
         text = (
             f"Django's CSRF protection answers this {call.method} with status 403 if it has no "
@@ -119,7 +129,7 @@ def _about_csrf(call: Call, match: ResolverMatch | None) -> Iterator[Finding]:
 def _is_csrf_trusted(origin: str) -> bool:
     """Whether Django trusts ``origin``: ``CSRF_TRUSTED_ORIGINS`` may contain ``https://*.host``."""
     scheme, _, host = origin.partition("://")
-    for trusted in settings.CSRF_TRUSTED_ORIGINS:
+    for trusted in setting("CSRF_TRUSTED_ORIGINS"):
         trusted_scheme, _, trusted_host = trusted.partition("://")
         if scheme == trusted_scheme and is_same_domain(host, trusted_host.removeprefix("*")):
             return True
@@ -157,10 +167,10 @@ def _about_rows(step: Step) -> Iterator[Finding]:
 
 def _about_middleware(steps: Sequence[Step]) -> Iterator[Finding]:
     theirs = CORSHEADERS
-    if theirs in settings.MIDDLEWARE and has_middleware():
+    if theirs in setting("MIDDLEWARE") and uses():
         text = f"{theirs!r} is in MIDDLEWARE too, and applies its own rules."
         yield Finding("two-middlewares", text, (remove_middleware(theirs),))
-    misplaced = [f"MIDDLEWARE[{index}]" for index, _ in find_misplaced()]
+    misplaced = [f"MIDDLEWARE[{index}]" for index, _ in find_misplaced(setting("MIDDLEWARE"))]
     if misplaced:
         places = ", ".join(misplaced)
         verb = "are" if len(misplaced) > 1 else "is"
@@ -168,6 +178,4 @@ def _about_middleware(steps: Sequence[Step]) -> Iterator[Finding]:
             f"{places} {verb} before {OURS!r}, so browsers can get responses without CORS headers, "
             "or with outdated ones."
         )
-        ours = f'"{OURS}"'
-        line = f"MIDDLEWARE = [{ours}, *(m for m in MIDDLEWARE if m != {ours})]"
-        yield Finding("middleware-order", text, (Fix("settings", (line,)),))
+        yield Finding("middleware-order", text, (move_middleware_first(OURS),))

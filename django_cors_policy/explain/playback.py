@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urljoin
 
-from django.conf import settings
 from django.core.handlers.wsgi import WSGIRequest
 from django.http.response import HttpResponseBase
 
 from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call, Failure
 
+from .project import setting
 from .server import Answer, answer_request, build_request
 from .target import Target, read_target
 
@@ -80,7 +80,7 @@ class Step:
 
     def without(self, middleware: str) -> Step:
         """Return the same step without ``middleware`` in ``MIDDLEWARE``."""
-        others = [path for path in settings.MIDDLEWARE if path != middleware]
+        others = [path for path in setting("MIDDLEWARE") if path != middleware]
         return _ask(self.kind, self.call, self.target, others)
 
     def as_exchange(self) -> Exchange:
@@ -167,7 +167,7 @@ def _ask(kind: str, call: Call, target: Target, middleware: Sequence[str] | None
             if name not in call.dropped_headers:
                 sent[name.title()] = (name == "content-type" and call.content_type) or "…"
     request = build_request(target, method, sent)
-    middleware = settings.MIDDLEWARE if middleware is None else middleware
+    middleware = setting("MIDDLEWARE") if middleware is None else middleware
     answer = answer_request(request, middleware, is_preflight=is_preflight)
     headers = dict(answer.response.items())
     if is_preflight:

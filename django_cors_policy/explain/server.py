@@ -34,7 +34,6 @@ from django.urls import (
 from django.utils import translation
 from django.utils.module_loading import import_string
 
-from django_cors_policy.conf import policy_book
 from django_cors_policy.inspection import ViewInspection
 from django_cors_policy.middleware import wrap
 from django_cors_policy.middleware_list import (
@@ -43,13 +42,13 @@ from django_cors_policy.middleware_list import (
     LOCALE,
     OURS,
     SECURITY,
-    has_middleware,
     is_middleware,
 )
 from django_cors_policy.origins import DEFAULT_PORTS
 from django_cors_policy.policy import Ruling
 from django_cors_policy.resolution import language_of, rule_actual, rule_preflight
 
+from .project import Changed, project_book, uses
 from .target import Target
 
 # Other middleware that redirects or adds CORS headers. It is safe to run, because it reads only the
@@ -83,10 +82,10 @@ def answer_request(
         server = _Server(middleware)
         response = server.handle(request)
         ruling = None
-        if has_middleware() and is_preflight:
-            ruling = rule_preflight(policy_book(), request)
-        elif has_middleware():
-            ruling = rule_actual(policy_book(), request, path, response.status_code)
+        if uses() and is_preflight:
+            ruling = rule_preflight(project_book(), request)
+        elif uses():
+            ruling = rule_actual(project_book(), request, path, response.status_code)
     return Answer(response, ruling, server.match, response is server.ours)
 
 
@@ -100,7 +99,13 @@ class _Server:
         for path in reversed(middleware):
             if is_middleware(path, OURS):
                 # A simulated request must not appear in logs and reports.
-                ours = wrap(self.handle, is_debug=False, is_logged=False, is_recorded=False)
+                ours = wrap(
+                    self.handle,
+                    is_debug=False,
+                    is_logged=False,
+                    is_recorded=False,
+                    books=Changed(book=project_book()),
+                )
                 self.handle = functools.partial(self._remember, ours)
             for known in PLAYED:
                 if is_middleware(path, known):

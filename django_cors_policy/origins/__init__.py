@@ -16,7 +16,7 @@ from .pattern import (
     OriginPattern,
     split_origin,
 )
-from .sites import covers_public_suffix, is_loopback, registrable_domain
+from .sites import covers_public_suffix, is_loopback, registrable_domain, shared_suffix
 
 __all__ = [
     "ANY_PORT",
@@ -33,6 +33,7 @@ __all__ = [
     "parse_origin",
     "regexes",
     "registrable_domain",
+    "shared_suffix",
     "spell_entry",
     "split_origin",
 ]

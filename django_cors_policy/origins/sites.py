@@ -18,6 +18,12 @@ def _public_suffixes() -> PublicSuffixList:
     return PublicSuffixList()
 
 
+@functools.cache
+def _registries() -> PublicSuffixList:
+    """The suffixes below which registries sell names, without those of hosting services."""
+    return PublicSuffixList(only_icann=True)
+
+
 _LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
 
@@ -80,3 +86,15 @@ def registrable_domain(host: str) -> str:
     if ip_address(host) is not None:
         return host
     return _public_suffixes().privatesuffix(host) or host
+
+
+def shared_suffix(host: str) -> str:
+    """The hosting service's suffix that ``host`` is below: ``github.io`` of ``me.github.io``.
+
+    Each name directly below it can belong to another customer. Empty if there is none.
+    """
+    site = registrable_domain(host)
+    owned = _registries().privatesuffix(host) if ip_address(host) is None else None
+    if owned is None or owned == site:
+        return ""
+    return site.partition(".")[2]

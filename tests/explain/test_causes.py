@@ -25,7 +25,7 @@ def test_no_setting_at_all(settings: Any) -> None:
     del settings.CORS_POLICIES
     (cause,) = explain(APP, "GET", "/plain/").causes
     assert cause.fixes[0].lines == (
-        f'CORS_POLICIES = {{"default": {{"ALLOW_ORIGINS": ["{APP}"]}}}}',
+        f'CORS_POLICIES = {{"default": {{"ALLOW_ORIGINS": ["{APP}"], "PATHS": ["/plain/"]}}}}',
     )
 
 

@@ -29,6 +29,8 @@ from django_cors_policy.explain import Explanation, Finding, Fix, explain
 from django_cors_policy.hooks import hooks
 from tests.page import Fetched, fetch_from
 
+from .by_hand import change_by_hand
+
 OURS = "django_cors_policy.middleware.CorsPolicyMiddleware"
 SECURITY = "django.middleware.security.SecurityMiddleware"
 COMMON = "django.middleware.common.CommonMiddleware"
@@ -99,7 +101,7 @@ class Case:
 def origin_case(id: str, entry: Any, origin: str, text: str, **more: Any) -> Case:
     settings = {"CORS_POLICIES": policy("https://first.example.net", entry)}
     call = {"origin": origin, **more.pop("call", {})}
-    return Case(id, "origin", text, ("settings", "shell"), call, settings, **more)
+    return Case(id, "origin", text, ("shell", "settings"), call, settings, **more)
 
 
 YESTERDAY = timezone.now() - datetime.timedelta(days=1)
@@ -286,14 +288,14 @@ CASES = [
         "long-list",
         "origin",
         "'https://app5.example.com', which has a slightly different host",
-        ("settings", "shell"),
+        ("shell", "settings"),
         settings={"CORS_POLICIES": policy(*(f"https://app{n}.example.com" for n in range(5, 15)))},
     ),
     Case(
         "nobody-allowed",
         "origin",
         "allow",
-        ("settings", "shell"),
+        ("shell", "settings"),
         settings={"CORS_POLICIES": {"default": {}}},
     ),
     Case("null", "null", "sandboxed frames", ("settings",), {"origin": "null"}),
@@ -309,7 +311,7 @@ CASES = [
         "func-says-no",
         "origin",
         "['ALLOW_ORIGIN_FUNC'] did not allow it",
-        ("settings", "shell"),
+        ("shell", "settings"),
         settings={
             "CORS_POLICIES": policy("https://other.example", ALLOW_ORIGIN_FUNC=f"{__name__}.nobody")
         },
@@ -359,7 +361,7 @@ CASES = [
         "another-policy",
         "origin",
         "CORS_POLICIES['default'] allows it, but /shop/items/ is governed by 'shop'",
-        ("settings", "shell"),
+        ("shell", "settings"),
         {"url": f"{API}/shop/items/"},
         {
             "CORS_POLICIES": {
@@ -414,14 +416,14 @@ CASES = [
         "credentials",
         "credentials",
         "['ALLOW_CREDENTIALS'] is False",
-        ("settings", "script"),
+        ("script", "settings"),
         {"credentials": True, "method": "PUT"},
     ),
     Case(
         "credentials-for-any",
         "credentials",
         "is False",
-        ("server", "script"),
+        ("script", "server"),
         {
             "origin": "http://app.example.com",
             "url": "http://api.example.com/items/",
@@ -509,7 +511,7 @@ CASES = [
         "row-without-credentials",
         "row-credentials",
         "does not allow them",
-        ("shell",),
+        ("script", "shell"),
         {"origin": "https://row.example", "credentials": True},
         {"CORS_POLICIES": policy(APP, ALLOW_CREDENTIALS=True)},
         rows=(Row("https://row.example", {"allow_credentials": False}),),
@@ -518,7 +520,7 @@ CASES = [
         "row-with-a-slip",
         "origin",
         "is 'https://www.row.example', which is a subdomain of row.example",
-        ("settings", "shell"),
+        ("shell", "settings"),
         {"origin": "https://row.example"},
         rows=(Row("https://www.row.example"),),
     ),
@@ -602,7 +604,7 @@ CASES = [
         "origin-and-method",
         "origin",
         "http instead of https",
-        ("settings", "shell"),
+        ("shell", "settings"),
         {"method": "PUT"},
         {"CORS_POLICIES": policy("http://app.example.com", ALLOW_METHODS=["GET"])},
         then=("method",),
@@ -695,26 +697,33 @@ def works(case: Case, call: dict[str, Any], fetched: Fetched) -> bool:
 
 def apply(fix: Fix, settings: Any, call: dict[str, Any], view: Callable[..., Any]) -> None:
     """Do what a fix says, to the letter."""
+    assert not fix.is_guess or fix.where == "decorator"
     if fix.where == "settings":
-        before = {name: getattr(settings, name) for name in MENTIONED}
-        after = {"re": re, **before}
-        after["CORS_POLICIES"] = copy.deepcopy(before["CORS_POLICIES"])
-        exec("\n".join(fix.lines), after)  # noqa: S102 -- that it runs is what is tested
-        for name in MENTIONED:
-            if after[name] != before[name]:
-                setattr(settings, name, after[name])
+        # A name that only Django's defaults have is a NameError in a settings file.
+        before = {
+            name: getattr(settings, name) for name in MENTIONED if settings.is_overridden(name)
+        }
+        after = copy.deepcopy(before)
+        exec("\n".join(fix.lines), {"re": re}, after)  # noqa: S102 -- that it runs is tested
+        assert change_by_hand(fix, before) == after
+        for name, value in after.items():
+            if name not in before or value != before[name]:
+                setattr(settings, name, value)
     elif fix.where == "shell":
+        assert fix.code == fix.lines
         for line in fix.lines:
             python, manage, *words = shlex.split(line)
             assert (python, manage) == ("python", "manage.py")
             call_command(*words, verbosity=0)
     elif fix.where == "decorator":
+        assert fix.code == fix.lines[-1:]
         expression = fix.lines[-1].removeprefix("@")
         decorate = eval(expression, {"cors_policy": cors_policy, "re": re})  # noqa: S307
         settings.ROOT_URLCONF = urls(decorate(view))
     else:
         assert fix.where == "script"
         (line,) = fix.lines
+        assert fix.code == (line,)
         if line.startswith(("credentials: ", "method: ")):
             key, _, value = line.partition(": ")
             call[key] = value.strip('"') if key == "method" else value == '"include"'

@@ -7,6 +7,7 @@ from django_cors_policy.origins.sites import (
     is_loopback,
     is_public_suffix,
     registrable_domain,
+    shared_suffix,
 )
 
 
@@ -93,3 +94,21 @@ def test_no_public_suffix(host: str) -> None:
 )
 def test_registrable_domain(host: str, registered: str) -> None:
     assert registrable_domain(host) == registered
+
+
+@pytest.mark.parametrize(
+    ("host", "suffix"),
+    [
+        ("me.github.io", "github.io"),
+        ("a.me.github.io", "github.io"),
+        ("github.io", ""),
+        ("example.com", ""),
+        ("app.example.co.uk", ""),
+        ("com", ""),
+        ("localhost", ""),
+        ("127.0.0.1", ""),
+        ("[::1]", ""),
+    ],
+)
+def test_shared_suffix(host: str, suffix: str) -> None:
+    assert shared_suffix(host) == suffix

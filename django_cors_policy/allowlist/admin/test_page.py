@@ -11,32 +11,21 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from django.utils.text import capfirst
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.explain import Explanation, Finding, Fix
+from django_cors_policy.explain import Explanation, Finding
 
 from ..coverage import samples
 from ..models import AllowedOrigin, RefusedOrigin
 from ..rows import parse_row
-
-# The text above the lines of a fix, for each ``Fix.where``.
-WHERE = {
-    "settings": gettext_lazy("at the end of your settings"),
-    "shell": gettext_lazy("in a shell"),
-    "decorator": gettext_lazy("on the view, replacing its current decorator"),
-    "script": gettext_lazy("in the page's script"),
-    "server": gettext_lazy("on the server"),
-}
 
 
 class DiagramStep(NamedTuple):
     """A step of the diagram; ``kind`` is part of its CSS class.
 
     "page", "request" and "response" have lines of code or HTTP; "goes-on" and "stops" are decisions
-    of the browser; "allowed" and "blocked" are results for the script.
+    of the browser; "allowed", "doubtful" and "blocked" are results for the script.
     """
 
     kind: str
@@ -63,8 +52,8 @@ def page_context(explanation: Explanation) -> dict[str, object]:
     """Return the template context."""
     return {
         "explanation": explanation,
-        "causes": [_show(cause) for cause in explanation.causes],
-        "notes": [_show(note) for note in explanation.notes],
+        "findings": [_show(finding) for finding in explanation.findings],
+        "notes": [_show(note) for note in explanation.other_notes],
         "steps": list(diagram(explanation)),
         "server": "://".join(urlsplit(explanation.url)[:2]),
     }
@@ -72,20 +61,7 @@ def page_context(explanation: Explanation) -> dict[str, object]:
 
 def _show(finding: Finding) -> dict[str, object]:
     """Return a finding, with the text above each of its fixes."""
-    befores = (None, *finding.fixes)
-    leads = (_lead(fix, before) for fix, before in zip(finding.fixes, befores, strict=False))
-    return {"text": finding.text, "fixes": list(zip(leads, finding.fixes, strict=True))}
-
-
-def _lead(fix: Fix, before: Fix | None) -> str:
-    """Return the text above the lines of ``fix``, which follows the fix ``before``."""
-    where = str(WHERE[fix.where])
-    if before is None:
-        return f"{capfirst(where)}:"
-    # If a decorator and settings are both involved, change both. Otherwise one is enough.
-    is_half = (before.where, fix.where) == ("decorator", "settings")
-    text = _("And %(where)s:") if is_half else _("Or %(where)s:")
-    return text % {"where": where}
+    return {"text": finding.text, "fixes": list(finding.advice())}
 
 
 # --- The diagram ---------------------------------------------------------------------------------
@@ -118,7 +94,7 @@ def diagram(explanation: Explanation) -> Iterator[DiagramStep]:
         text = _("The script gets the response.")
     else:
         text = _("The script gets a TypeError without a reason. The browser's console shows more.")
-    kind = "allowed" if explanation.is_allowed else "blocked"
+    kind = {"allowed": "allowed", "blocked": "blocked"}.get(explanation.outcome, "doubtful")
     yield DiagramStep(kind, explanation.verdict, text=text)
 
 
@@ -174,6 +150,8 @@ def new_row(explanation: Explanation, row: AllowedOrigin | None) -> Mapping[str,
         helps = row is not None and row.origin != call["origin"]
     else:
         helps = _has_cause("origin", explanation, where="shell")
+    if not explanation.call.credentials:
+        call["allow_credentials"] = ""  # unticked
     return call if helps else None
 
 

@@ -15,19 +15,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import NoReverseMatch, reverse
 
 from django_cors_policy import fetch
-from django_cors_policy.explain import Exchange, Explanation, Finding, Fix, explain
+from django_cors_policy.explain import Exchange, Explanation, Finding, explain
 from django_cors_policy.management.terminal import printable, write
 
 BLOCKED, MISUSED = 1, 2  # exit statuses
 
-# Where the lines of a fix belong, as the end of a sentence.
-PLACES = {
-    "settings": "at the end of your settings",
-    "shell": "in a shell",
-    "decorator": "on the view, replacing its current decorator",
-    "script": "in the page's script",
-    "server": "on the server",
-}
 # In columns. Longer lines of prose are hard to read.
 NARROWEST, WIDEST = 40, 100
 INDENT = "  "
@@ -40,7 +32,7 @@ class Command(BaseCommand):
     help = (
         "Explain whether CORS allows a call from another origin: whether the browser sends it, "
         "whether the script can read the response, and what to change. This sends nothing over "
-        "the network and runs no view. The exit status is 0 if the call is allowed, 1 if it is "
+        "the network and runs no view. The exit status is 0 if CORS allows the call, 1 if it is "
         "blocked, and 2 if an argument or CORS_POLICIES is invalid."
     )
     # Invalid policies have their own exit status here, and other problems that checks find must not
@@ -98,6 +90,11 @@ class Command(BaseCommand):
             default="text",
             help="text to read (the default), or JSON for programs",
         )
+        parser.add_argument(
+            "--fail-on-csrf",
+            action="store_true",
+            help="exit with status 1 too if CORS allows the call, but Django answers 403 (CSRF)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -117,7 +114,8 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(explanation.as_dict(), indent=2))
         else:
             self._write(explanation)
-        if not explanation.is_allowed:
+        failing = ("blocked", "csrf") if options["fail_on_csrf"] else ("blocked",)
+        if explanation.outcome in failing:
             sys.exit(BLOCKED)
 
     def _write(self, explanation: Explanation) -> None:
@@ -129,36 +127,35 @@ class Command(BaseCommand):
     # -- The parts, the most important first.
 
     def _write_explanation(self, explanation: Explanation) -> None:
-        style = self.style.SUCCESS if explanation.is_allowed else self.style.ERROR
+        styles = {"allowed": self.style.SUCCESS, "blocked": self.style.ERROR}
+        style = styles.get(explanation.outcome, self.style.WARNING)
         self._prose(explanation.verdict, style=style)
-        for cause in explanation.causes:
+        for finding in explanation.findings:
             self._line()
-            self._write_finding(cause)
+            self._write_finding(finding)
         self._write_reasons(explanation)
         for exchange in explanation.exchanges:
             self._write_exchange(exchange)
         self._heading("The script")
         self._fact("can read", _readable(explanation))
         self._fact("cookies", explanation.cookies)
-        if explanation.notes:
+        if explanation.other_notes:
             self._heading("Notes")
-        for position, note in enumerate(explanation.notes):
+        for position, note in enumerate(explanation.other_notes):
             if position:
                 self._line()
             self._write_finding(note, INDENT)
 
     def _write_finding(self, finding: Finding, indent: str = "") -> None:
         self._prose(f"{finding.text}{_link(finding.row, ' ')}", indent)
-        before: Fix | None = None
-        for fix in finding.fixes:
+        for lead, fix in finding.advice():
             self._line()
-            self._prose(f"{_lead(fix, before)}:", indent)
-            for line in fix.lines:
-                if fix.where == "server":  # sentences, not code to paste
+            self._prose(lead, indent)
+            for line in fix.code:
+                self._line(line, indent + PASTE_INDENT, self.style.MIGRATE_LABEL)
+            if fix.where == "server":  # sentences, not code to paste
+                for line in fix.lines:
                     self._prose(line, indent + PASTE_INDENT)
-                else:
-                    self._line(line, indent + PASTE_INDENT, self.style.MIGRATE_LABEL)
-            before = fix
 
     def _write_reasons(self, explanation: Explanation) -> None:
         call = explanation.call
@@ -225,17 +222,6 @@ def _text(argument: str) -> str:
     except UnicodeEncodeError:
         raise ArgumentTypeError(f"{argument!r} is not UTF-8.") from None
     return argument
-
-
-def _lead(fix: Fix, before: Fix | None) -> str:
-    """Return the text above the lines of ``fix``; ``before`` is the finding's previous fix."""
-    verb = {"shell": "run ", "server": ""}.get(fix.where, "write ")
-    lead = verb + PLACES[fix.where]
-    if before is None:
-        return lead.capitalize()
-    # A policy in a decorator and in settings needs both fixes. Otherwise one is enough.
-    is_half = (before.where, fix.where) == ("decorator", "settings")
-    return f"And {lead}" if is_half else f"Or {lead}"
 
 
 def _conclusion(exchange: Exchange) -> str:

@@ -237,7 +237,8 @@ def told_in(call: dict[str, Any]) -> list[str]:
         told.cookies,
         *([] if told.readable_headers == ("*",) else told.readable_headers),
         *(finding.text for finding in findings),
-        *(line for finding in findings for fix in finding.fixes for line in fix.lines),
+        *(lead for finding in findings for lead, _ in finding.advice()),
+        *(line for finding in findings for fix in finding.fixes for line in fix.code),
         *(message.line for message in messages),
         *(f"{name}: {value}" for message in messages for name, value in message.headers),
         *(exchange.failure for exchange in told.exchanges),
@@ -277,7 +278,7 @@ def test_the_page_says_all_that_explain_says(admin: Client, call: dict[str, Any]
         ({}, ["page", "request", "response", "allowed"]),
         (
             {"method": "PUT"},
-            ["page", "request", "response", "goes-on", "request", "response", "allowed"],
+            ["page", "request", "response", "goes-on", "request", "response", "doubtful"],
         ),
         ({"origin": STRANGER}, ["page", "request", "response", "stops", "blocked"]),
         (
@@ -328,10 +329,31 @@ def test_all_headers_can_be_read(admin: Client, settings: Any) -> None:
 
 def test_what_a_policy_refuses_is_no_code_to_copy(admin: Client) -> None:
     response = ask(admin, "http://intranet.example")
-    [cause] = response.context["causes"]
-    assert [fix.where for _, fix in cause["fixes"]] == ["server"]
-    assert 'class="cors-code"' not in response.content.decode()
-    assert buttons(response) == []
+    [cause] = response.context["findings"]
+    assert [fix.where for _, fix in cause["fixes"]] == ["shell", "server"]
+    # Settings cannot allow it beside credentials. A row without credentials can.
+    body = response.content.decode()
+    [code] = re.findall(r'<pre class="cors-code"><code>(.*?)</code>', body, re.DOTALL)
+    assert code.endswith("cors_origins add http://intranet.example --no-credentials --expires 30d")
+    [button] = buttons(response)
+    assert not admin.get(button).context["adminform"].form["allow_credentials"].value()
+
+
+def test_a_call_that_django_refuses_is_amber_and_says_why_on_top(admin: Client) -> None:
+    response = ask(admin, url="/hello/", method="POST")
+    body = response.content.decode()
+    assert 'class="module cors-verdict cors-doubtful"' in body
+    assert "icon-alert.svg" in body
+    said = text_of(response)
+    assert said.index("Allowed by CORS, but Django answers 403") < said.index("CSRF protection")
+    assert said.index("CSRF protection") < said.index("The conversation")
+
+
+@pytest.mark.parametrize(("origin", "kind"), [(APP, "doubtful"), (STRANGER, "blocked")])
+def test_a_path_without_a_view_is_told_on_top(admin: Client, origin: str, kind: str) -> None:
+    response = ask(admin, origin, "/nowhere/")
+    assert f"cors-verdict cors-{kind}" in response.content.decode()
+    assert "No view is at /nowhere/" in response.context["explanation"].verdict
 
 
 def test_nothing_is_changed(admin: Client) -> None:

@@ -121,8 +121,8 @@ The origin 'http://app.example.com' is not allowed:
 CORS_POLICIES['default']['ALLOW_ORIGINS'][0] is 'https://app.example.com', which
 has https instead of http.
 
-Write at the end of your settings:
-    CORS_POLICIES["default"]["ALLOW_ORIGINS"] = ["https://app.example.com", "http://app.example.com"]
+In settings, add "http://app.example.com" to "ALLOW_ORIGINS" of policy
+"default".
 
 Why
   call       GET http://api.example.com/hello/ from http://app.example.com,
@@ -150,8 +150,7 @@ Blocked: the browser does not send the request.
 
 The method BREW is not in CORS_POLICIES['default']['ALLOW_METHODS'].
 
-Write at the end of your settings:
-    CORS_POLICIES["default"]["ALLOW_METHODS"] = ["GET", "PUT", "BREW"]
+In settings, add "BREW" to "ALLOW_METHODS" of policy "default".
 
 Why
   call       BREW https://api.example.com/hello/ from https://app.example.com,
@@ -214,12 +213,12 @@ def test_text(arguments: list[str], status: int, said: str) -> None:
 def test_what_else_would_do_is_told_as_such() -> None:
     said = run(APP, "GET", "/public/hello/", "--credentials", status=1)
     assert (
-        "\nWrite in the page's script:\n"
+        "\nIn the page's script, write:\n"
         '    credentials: "omit"\n'
         "\n"
-        "Or write at the end of your settings:\n"
-        '    CORS_POLICIES["public"]["ALLOW_ORIGINS"] = ["https://app.example.com"]\n'
-        '    CORS_POLICIES["public"]["ALLOW_CREDENTIALS"] = True\n'
+        'Or in settings, replace "*" in "ALLOW_ORIGINS" of policy "public" with\n'
+        '"https://app.example.com", and add this line to it:\n'
+        '    "ALLOW_CREDENTIALS": True,\n'
         "\n"
         "Why\n"
     ) in said
@@ -228,15 +227,21 @@ def test_what_else_would_do_is_told_as_such() -> None:
 def test_what_is_needed_as_well_is_told_as_such(settings: Any) -> None:
     settings.ROOT_URLCONF = __name__
     said = run(APP, "GET", "/everyone/", "--credentials", status=1)
-    assert "\nOr write on the view, replacing its current decorator:\n" in said
-    assert "\n\nAnd write at the end of your settings:\n" in said
+    assert (
+        "\nOr replace @cors_policy(allow_origins=['*']) on\n"
+        "tests.management.commands.test_cors_explain.everyone with:\n"
+        '    @cors_policy(allow_origins=["https://app.example.com"])\n'
+        "\n"
+        'And in settings, add this line to policy "default":\n'
+        '    "ALLOW_CREDENTIALS": True,\n'
+    ) in said
 
 
 def test_what_no_policy_may_say_is_told_in_sentences(settings: Any) -> None:
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True}}
     said = run("null", "GET", "/hello/", status=1)
     assert (
-        "\nOn the server:\n"
+        "\nThe policy cannot allow this call as it is:\n"
         "    'null' allows sandboxed frames of any site, and credentials are allowed:"
     ) in said
 
@@ -256,6 +261,13 @@ def test_what_may_be_read(arguments: list[str], exposed: str) -> None:
 def test_notes_come_last() -> None:
     said = run(f"{APP}/shop", "GET", "/nowhere/", "--header=Cookie")
     assert "\n  view       none at this path\n" in said
+    assert said.startswith(
+        "No view is at /nowhere/: CORS allows the call, but it gets a 404.\n"
+        "\n"
+        "No URL pattern matches /nowhere/, so the script gets a 404.\n"
+        "\n"
+        "Why\n"
+    )
     assert said.endswith(
         "\n"
         "Notes\n"
@@ -263,8 +275,6 @@ def test_notes_come_last() -> None:
         "  is used instead.\n"
         "\n"
         "  Scripts cannot set the header 'cookie'. Browsers ignore it without an error.\n"
-        "\n"
-        "  No URL pattern matches /nowhere/, so the script gets a 404.\n"
     )
 
 
@@ -297,10 +307,113 @@ class TestRow:
 
     def test_can_be_added_as_told(self) -> None:
         said = run(STRANGER, "GET", "/hello/", status=1)
-        assert "\n\nOr run in a shell:\n" in said
+        assert "\n\nIn a shell, run this command:\n" in said
+        assert "\n\nOr in settings, add " in said
         [line] = re.findall(r"^    python manage\.py (.+)\n", said, re.MULTILINE)
         call_command(*line.split(), stdout=io.StringIO())
         assert "Allowed:" in run(STRANGER, "GET", "/hello/")
+
+
+# --- Three colours --------------------------------------------------------------------------------
+
+CSRF = "django.middleware.csrf.CsrfViewMiddleware"
+TRUSTED = {"CSRF_TRUSTED_ORIGINS": [APP]}
+WITH_TOKEN = ["--credentials", "--header=x-csrftoken"]
+
+
+@pytest.fixture
+def protected(settings: Any) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, CSRF]
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True}}
+
+
+@pytest.mark.parametrize(
+    ("options", "project", "outcome", "verdict"),
+    [
+        (WITH_TOKEN, TRUSTED, "allowed", "Allowed: the request is sent, and the script can read"),
+        (WITH_TOKEN, {}, "csrf", "Allowed by CORS, but Django answers 403 (CSRF)."),
+        ([], TRUSTED, "csrf", "Allowed by CORS, but Django answers 403 (CSRF)."),
+        (
+            ["--credentials"],
+            TRUSTED,
+            "csrf",
+            "Allowed by CORS, but Django answers 403 (CSRF) unless the request has a CSRF token.",
+        ),
+        (["--credentials", "--header=x-other"], TRUSTED, "blocked", "Blocked: "),
+    ],
+)
+def test_csrf_is_in_the_verdict_and_can_fail_a_script(
+    protected: None,
+    settings: Any,
+    options: list[str],
+    project: dict[str, Any],
+    outcome: str,
+    verdict: str,
+) -> None:
+    for name, value in project.items():
+        setattr(settings, name, value)
+    call = [APP, "POST", "/hello/", *options]
+    status = int(outcome == "blocked")
+    said = run(*call, status=status)
+    assert " ".join(said.split()).startswith(verdict)
+    told = json.loads(run(*call, "--format=json", status=status))
+    assert (told["outcome"], told["is_allowed"]) == (outcome, outcome != "blocked")
+    assert run(*call, "--fail-on-csrf", status=int(outcome != "allowed")) == said
+
+
+def test_csrf_is_told_on_top_in_amber(protected: None) -> None:
+    call = [APP, "POST", "/hello/", *WITH_TOKEN]
+    said = run(*call)
+    assert said.startswith(
+        "Allowed by CORS, but Django answers 403 (CSRF).\n"
+        "\n"
+        "Django's CSRF protection answers this POST with status 403:\n"
+        "https://app.example.com is not in CSRF_TRUSTED_ORIGINS.\n"
+        "\n"
+        "In settings, add:\n"
+        '    CSRF_TRUSTED_ORIGINS = ["https://app.example.com"]\n'
+        "\n"
+        "Why\n"
+    )
+    assert said.count("CSRF protection") == 1
+    assert run(*call, force_color=True).startswith("\x1b[33;1mAllowed by CORS, but ")
+
+
+@pytest.mark.parametrize(
+    ("origin", "method", "path", "status", "outcome", "verdict"),
+    [
+        (APP, "GET", "/no/", 0, "not-found", "No view is at /no/: CORS allows the call, but "),
+        (APP, "POST", "/no/", 0, "not-found", "No view is at /no/: CORS allows the call, but "),
+        (APP, "GET", "/files/a.css", 0, "not-found", "No view is at /files/a.css, and policies "),
+        (
+            STRANGER,
+            "PUT",
+            "/no/",
+            1,
+            "blocked",
+            "Blocked: the browser does not send the request. No view is at /no/.\n",
+        ),
+        ("https://api.example.com", "GET", "https://api.example.com/no/", 0, "not-found", "No v"),
+        (STRANGER, "GET", "/hello", 1, "blocked", "Blocked: the request is sent, but the script "),
+    ],
+)
+def test_a_path_without_a_view_is_told_on_top(
+    protected: None,
+    settings: Any,
+    origin: str,
+    method: str,
+    path: str,
+    status: int,
+    outcome: str,
+    verdict: str,
+) -> None:
+    settings.STATIC_URL = "/files/"
+    call = [origin, method, path]
+    assert run(*call, status=status).startswith(verdict)
+    told = json.loads(run(*call, "--format=json", "--fail-on-csrf", status=status))
+    assert told["outcome"] == outcome
+    if path == "/hello":  # its cause says where the view is
+        assert "No view is at" not in told["verdict"]
 
 
 # --- How it is written ---------------------------------------------------------------------------
@@ -439,6 +552,7 @@ def test_json() -> None:
         "causes": [],
         "notes": [],
         "is_allowed": True,
+        "outcome": "allowed",
         "verdict": "Allowed: the request is sent, and the script can read the response.",
     }
 
@@ -447,10 +561,15 @@ def test_json_has_the_fixes_that_the_text_has() -> None:
     [cause] = json.loads(run(STRANGER, "GET", "/hello/", "--format=json", status=1))["causes"]
     assert cause["code"] == "origin"
     [fix] = cause["fixes"]
-    assert fix["where"] == "settings"
-    assert "\n".join(f"    {line}" for line in fix["lines"]) in run(
-        STRANGER, "GET", "/hello/", status=1
-    )
+    assert fix == {
+        "where": "settings",
+        "lines": [f'CORS_POLICIES["default"]["ALLOW_ORIGINS"] = ["{APP}", "{STRANGER}"]'],
+        "text": f'In settings, add "{STRANGER}" to "ALLOW_ORIGINS" of policy "default".',
+        "code": [],
+        "is_guess": False,
+    }
+    said = run(STRANGER, "GET", "/hello/", status=1)
+    assert fix["text"] in " ".join(said.split())
 
 
 # --- Exit statuses, as a shell sees them ----------------------------------------------------------
@@ -481,7 +600,7 @@ def explain_in(folder: Path, *arguments: str, **variables: str) -> Any:
     [
         ([PAGE, "GET", "/api/books/"], 0, "Allowed: "),
         ([PAGE, "PATCH", "/api/books/"], 1, "Blocked: "),
-        ([PAGE, "GET", "/api/nowhere/"], 0, "Allowed: "),
+        ([PAGE, "GET", "/api/nowhere/"], 0, "No view is at /api/nowhere/: "),
         ([STRANGER, "GET", "/nowhere/"], 1, "Blocked: "),
         ([PAGE, "PATCH", "/api/books/", "--format=json"], 1, "{\n"),
     ],
@@ -569,7 +688,7 @@ def test_help_says_what_a_person_asks_first(folder: Path) -> None:
     assert result.returncode == 0
     said = " ".join(result.stdout.split())
     assert "ORIGIN METHOD PATH_OR_URL" in said
-    assert "The exit status is 0 if the call is allowed, 1 if it is blocked" in said
+    assert "The exit status is 0 if CORS allows the call, 1 if it is blocked" in said
     for option in ("--header NAME", "--content-type TYPE", "--credentials", "--format"):
         assert option in said
     assert max(map(len, result.stdout.splitlines())) <= 80
