@@ -141,8 +141,7 @@ def _edit(key: str, old: Any, new: Any, policy: str) -> str:
         added = _join(new[len(old) :])
         if new[: len(old)] == list(old) and added:
             return f"add {added} to {place}"
-        if list(old) == [fetch.WILDCARD]:
-            return f'replace "*" in {place} with {_join(new)}'
+        return f'replace "*" in {place} with {_join(new)}'
     return f"set {place} to {as_python(new)}"
 
 

@@ -501,7 +501,7 @@ CASES = [
     Case(
         "row-refused",
         "row",
-        "is http",
+        "uses http",
         ("shell",),
         {"origin": "http://row.example", "url": "http://api.example.com/items/"},
         {"CORS_POLICIES": policy(APP, ALLOW_CREDENTIALS=True)},

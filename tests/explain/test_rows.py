@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection
 
+from django_cors_policy.conf import policy_book
 from django_cors_policy.explain import explain
-from django_cors_policy.hooks import hooks
+from django_cors_policy.explain.rows import plan_row
+from django_cors_policy.hooks import RowChange, UnreadableRows, hooks
 
 from .site import ROW
 
@@ -31,6 +33,11 @@ def test_database_down(rows: None) -> None:
     assert [cause.code for cause in blocked.causes] == ["origin"]
     for told in (explanation, blocked):
         assert "rows-unreadable" in [note.code for note in told.notes]
+
+
+def test_no_row_can_be_planned_without_the_allowlist() -> None:
+    with pytest.raises(UnreadableRows):
+        plan_row(policy_book().policies["default"], RowChange(ROW, {}), ROW)
 
 
 def _refuse_queries(*args: Any) -> Any:

@@ -39,8 +39,8 @@ def test_row_that_its_policy_would_refuse_is_not_offered(rows: None, settings: A
     (cause,) = explain("http://row.example", "GET", HTTP_API, credentials=True).causes
     assert cause.code == "row-credentials"
     assert places(cause) == ["script", "server"]
-    assert "is http" in cause.fixes[1].lines[0]
-    with pytest.raises(CommandError, match="is http"):
+    assert "uses http" in cause.fixes[1].lines[0]
+    with pytest.raises(CommandError, match="uses http"):
         call_command("cors_origins", "add", "http://row.example", "--credentials", "--update")
 
 

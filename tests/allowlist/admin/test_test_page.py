@@ -346,7 +346,7 @@ def test_a_call_that_django_refuses_is_amber_and_says_why_on_top(admin: Client) 
     assert "icon-alert.svg" in body
     said = text_of(response)
     assert said.index("Allowed by CORS, but Django answers 403") < said.index("CSRF protection")
-    assert said.index("CSRF protection") < said.index("The conversation")
+    assert said.index("CSRF protection") < said.index("Requests and responses")
 
 
 @pytest.mark.parametrize(("origin", "kind"), [(APP, "doubtful"), (STRANGER, "blocked")])
