@@ -314,7 +314,7 @@ def _reactivate(row: RowMatch, policy: Policy, call: Call) -> Fix:
         values = {"expires_at": timezone.now() + datetime.timedelta(days=DAYS)}
         return edit_row(policy, RowChange(row.entry, values), ("add", *EXPIRY, "--update"))
     if row.code == "disabled":
-        return edit_row(policy, RowChange(row.entry, {}, is_new=True), ("remove",), ("add",))
+        return add_row(policy, call.origin, credentials=call.credentials, is_new=True)
     change = RowChange(row.entry, {"allow_credentials": False})
     return edit_row(policy, change, ("add", "--no-credentials", "--update"))
 

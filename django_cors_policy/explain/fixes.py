@@ -244,14 +244,18 @@ def _write_in_script(line: str, **call: Any) -> Fix:
 # -- Allowlist rows.
 
 
-def add_row(policy: Policy, origin: str, *, credentials: bool) -> Fix:
-    """A fix that allows ``origin`` for some time, with credentials only if they are needed."""
+def add_row(policy: Policy, origin: str, *, credentials: bool, is_new: bool = False) -> Fix:
+    """A fix that allows ``origin`` for some time, with credentials only if they are needed.
+
+    ``is_new``: the row that is there is removed first.
+    """
     values: dict[str, Any] = {"expires_at": timezone.now() + datetime.timedelta(days=DAYS)}
     options: tuple[str, ...] = EXPIRY
     if policy.allow_credentials and not credentials:
         values["allow_credentials"] = False
         options = ("--no-credentials", *EXPIRY)
-    return edit_row(policy, RowChange(origin, values), ("add", *options))
+    removal = (("remove",),) if is_new else ()
+    return edit_row(policy, RowChange(origin, values, is_new), *removal, ("add", *options))
 
 
 def edit_row(policy: Policy, row: RowChange, *commands: tuple[str, ...]) -> Fix:

@@ -80,6 +80,14 @@ def test_expired_row_gets_an_end(rows: None, settings: Any) -> None:
     assert commands(cause)[0].endswith("add https://expired.row.example --expires 30d --update")
 
 
+def test_disabled_row_gets_no_more_than_is_needed(rows: None, settings: Any) -> None:
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True}}
+    (cause,) = explain("https://disabled.example", "GET", "/plain/").causes
+    remove, add = commands(cause)
+    assert remove.endswith("cors_origins remove https://disabled.example")
+    assert add.endswith("add https://disabled.example --no-credentials --expires 30d")
+
+
 def test_settings_that_another_policy_would_refuse_are_not_offered(settings: Any) -> None:
     """Credentials of the view's decorator come from "default", which allows any origin."""
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": ["*"]}}
