@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import json
 import logging
-import re
 import sys
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import CommandError, call_command
 from django.test import AsyncClient, Client
 from django.urls import clear_url_caches
 from django.utils import translation
@@ -20,7 +16,7 @@ from django_cors_policy import resolution, view_policies
 from django_cors_policy.checks import check_views
 from django_cors_policy.conf import policy_book
 from django_cors_policy.decorators import cors_policy, marks_on, same_origin_only
-from django_cors_policy.policy import DEFAULTS, compile_policy
+from django_cors_policy.policy import compile_policy
 
 from .urls_decorated import APP, PARTNER, OnDispatch
 
@@ -594,130 +590,3 @@ class TestChecks:
     def test_nothing_without_urls(self, settings: Any) -> None:
         del settings.ROOT_URLCONF
         assert check_views() == []
-
-
-@pytest.mark.usefixtures("decorated")
-class TestListing:
-    def listing(self, *arguments: str) -> str:
-        out = io.StringIO()
-        call_command("cors_policies", *arguments, stdout=out)
-        return out.getvalue()
-
-    def rows(self, path: str) -> list[list[str]]:
-        lines = [re.split(r" {2,}", line) for line in self.listing().splitlines()]
-        return [line[1:] for line in lines if line[0] == path]
-
-    def test_methods_that_differ_have_a_row_each(self) -> None:
-        assert self.rows("/public-get/") == [
-            ["GET", "any origin", "@cors_policy('public') on tests.urls_decorated.PublicGet.get"],
-            [
-                "POST",
-                f"{PARTNER} WITH CREDENTIALS",
-                (
-                    f"@cors_policy(allow_origins=['{PARTNER}'], allow_credentials=True) on "
-                    "tests.urls_decorated.PublicGet.post"
-                ),
-            ],
-            ["PUT", APP, "CORS_POLICIES['default']"],
-        ]
-
-    def test_methods_that_do_not_differ_share_one(self) -> None:
-        [[methods, open_to, _]] = self.rows("/class/")
-        assert (methods, open_to) == ("GET, POST, PUT", PARTNER)
-        assert self.rows("/plain/") == [["any", APP, "CORS_POLICIES['default']"]]
-        assert self.rows("/closed/")[0][1] == "no other origin"
-        assert self.rows("/<language>/translated/")[0][1] == PARTNER
-        assert self.rows("/by-path/plain/") == [
-            ["any", STRANGER, "CORS_POLICIES['by-path']['PATHS'][0]"]
-        ]
-
-    def test_summary(self) -> None:
-        assert re.search(
-            r"^\d+ open with credentials, \d+ open without, \d+ closed\.$",
-            self.listing(),
-            re.MULTILINE,
-        )
-
-    def test_credentials_stand_out(self) -> None:
-        colours = self.listing("--force-color")
-        lines = [line for line in colours.splitlines() if " WITH CREDENTIALS" in line]
-        assert lines
-        assert all(line.startswith("\x1b[") for line in lines)
-        plain = [line for line in colours.splitlines() if "any origin" in line]
-        assert not any(line.startswith("\x1b[") for line in plain)
-
-    def test_json(self) -> None:
-        rows = json.loads(self.listing("--format", "json"))
-        [row] = [row for row in rows if row["path"] == "/public-get/" and row["credentials"]]
-        assert row == {
-            "path": "/public-get/",
-            "name": None,
-            "view": "tests.urls_decorated.PublicGet",
-            "methods": ["POST"],
-            "policy": "default",
-            "origins": [PARTNER],
-            "takes_rows": False,
-            "asks_function": False,
-            "credentials": True,
-            "allow_methods": ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "PATCH", "PUT"],
-            "allow_headers": list(DEFAULTS["ALLOW_HEADERS"]),
-            "because_of": f"@cors_policy(allow_origins=['{PARTNER}'], allow_credentials=True) on "
-            "tests.urls_decorated.PublicGet.post",
-            "is_sure": True,
-        }
-
-    def test_what_is_shown_can_be_narrowed(self) -> None:
-        assert "/closed/" in self.listing()
-        assert "/closed/" not in self.listing("--only", "open")
-        assert "/public-get/" in self.listing("--only", "open")
-        lines = self.listing("--only", "credentials").splitlines()
-        assert lines[-1] == f"{len(lines) - 3} open with credentials, 0 open without, 0 closed."
-
-    def test_view_sets(self, decorated_drf: None) -> None:
-        assert [row[:2] for row in self.rows("/orders/(?P<pk>[^/.]+)/")] == [
-            ["DELETE", APP],
-            ["PUT", PARTNER],
-        ]
-
-    def test_many_origins_and_functions_are_told_in_short(self, settings: Any) -> None:
-        settings.ROOT_URLCONF = "tests.urls"
-        settings.CORS_POLICIES = {
-            "default": {
-                "ALLOW_ORIGINS": [APP, re.compile(r"https://a\.example"), PARTNER, STRANGER],
-                "ALLOW_ORIGIN_FUNC": lambda origin, request: False,
-            }
-        }
-        [row] = self.rows("/hello/")
-        assert row[1] == rf"{APP}, /https://a\.example/, 2 more, ALLOW_ORIGIN_FUNC"
-
-    def test_rows_are_told_where_they_count(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("django_cors_policy.hooks.hooks.origin_source", object())
-        assert self.rows("/plain/")[0][1] == f"{APP}, allowlist rows"
-        assert self.rows("/function/")[0][1] == PARTNER
-        assert self.rows("/public/")[0][1] == "any origin"
-        assert self.rows("/closed/")[0][1] == "no other origin"
-
-    def test_paths_that_may_be_ruled_otherwise_are_marked(self, settings: Any) -> None:
-        settings.CORS_POLICIES = {
-            "seven": {"ALLOW_ORIGINS": ["*"], "PATHS": ["/regex/7", re.compile("/by-path/.*x")]}
-        }
-        settings.ROOT_URLCONF = "tests.urls_routes"
-        assert self.rows("/regex/<int:key>/ *") == [
-            ["any", "no other origin", "no policy for the path"]
-        ]
-        assert self.rows("/by-path/<int:key>/ *")
-        assert self.rows("/literal/") == [["any", "no other origin", "no policy for the path"]]
-        assert "* Some paths of this pattern may match other PATHS." in self.listing()
-
-    def test_wrong_settings(self, settings: Any) -> None:
-        settings.CORS_POLICIES = {"default": {"MAX_AGE": "x"}}
-        with pytest.raises(CommandError, match="MAX_AGE"):
-            self.listing()
-
-    def test_a_view_that_is_closed_because_its_decorator_is_hidden(
-        self, decorated_drf: None, settings: Any
-    ) -> None:
-        settings.ROOT_URLCONF = "tests.urls_drf_hidden"
-        [[methods, open_to, because]] = self.rows("/below/")
-        assert (methods, open_to) == ("GET, PUT", "no other origin")
-        assert because.endswith("below_api_view, hidden by another decorator")

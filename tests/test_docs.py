@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import datetime
+import json
 import re
 import shlex
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
+from django.core.management import call_command, load_command_class
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import include, path
@@ -275,9 +277,11 @@ def part(page: str, heading: str) -> str:
     return re.split(r"^.+\n=+$", after, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def test_example_session_is_what_the_example_project_says(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["docs/explain.rst", "docs/cors_policies.rst"])
+def test_example_session_is_what_the_example_project_says(page: str, tmp_path: Path) -> None:
     session = re.compile(r"\$ python manage\.py (.+)\n((?:.*\n)+)")
-    found = [session.fullmatch(code.replace("\\\n", "")) for code in blocks(EXPLAIN, "console")]
+    console = blocks(PAGES[page], "console")
+    found = [session.fullmatch(code.replace("\\\n", "")) for code in console]
     sessions = [(said[1], said[2].strip()) for said in found if said is not None]
     with_output = [(command, output) for command, output in sessions if output]
     assert with_output
@@ -320,6 +324,21 @@ def test_each_key_of_the_json_is_documented() -> None:
     documented = [key for term in terms for key in re.findall(r"``(\w+)``", term)]
     given = explain("https://app.example.com", "GET", "/hello/").as_dict()
     assert sorted(documented) == sorted(given)
+
+
+def test_each_option_and_key_of_cors_policies_is_documented(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page = PAGES["docs/cors_policies.rst"]
+    terms = re.findall(r"^(``.+``)$", part(page, "JSON"), re.MULTILINE)
+    call_command("cors_policies", "--format=json")
+    row, *_ = json.loads(capsys.readouterr().out)
+    assert sorted(re.findall(r"``(\w+)``", " ".join(terms))) == sorted(row)
+    parser = load_command_class("django_cors_policy", "cors_policies").create_parser("", "")
+    of_django = load_command_class("django.core", "check").create_parser("", "")
+    options = {*parser._option_string_actions} - {*of_django._option_string_actions}
+    terms = re.findall(r"^(``--.+``)$", part(page, "Options"), re.MULTILINE)
+    assert {*re.findall(r"``(--\w+)", " ".join(terms))} == options - {"--skip-checks"}
 
 
 # --- README -------------------------------------------------------------------------------------

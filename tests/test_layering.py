@@ -157,7 +157,6 @@ TESTED_ELSEWHERE = {
     "apps.py": "registers the checks that tests/checks runs",
     "explain/findings.py": "defines data; tests/explain reads it",
     "hooks.py": "defines what an app has to offer, and does nothing itself",
-    "management/commands/cors_policies.py": "tests/test_decorators.py",
     "view_policies.py": "tests/test_decorators.py and tests/inspection/test_hidden.py",
 }
 

@@ -108,5 +108,6 @@ def test_ninja_is_listed_by_method(ninja_client: Client) -> None:
     out = io.StringIO()
     call_command("cors_policies", stdout=out)
     lines = (line.split() for line in out.getvalue().splitlines())
-    methods = {line[1] for line in lines if line[:1] == ["/api/by-method"]}
-    assert methods == {"GET", "POST", "PUT"}
+    # Ninja has a URL pattern for each operation, all with one path and one view.
+    methods = [line[1] for line in lines if line[:1] == ["/api/by-method"]]
+    assert sorted(methods) == ["GET", "POST", "PUT"]
