@@ -11,16 +11,19 @@ FOLD_FROM = 3
 
 
 class Foldable(Protocol):
-    """A row for one URL pattern. Rows with the same ``fold_key`` have the same policy."""
+    """A row for one URL pattern."""
 
     @property
-    def path(self) -> str: ...
+    def path(self) -> str:
+        """The URL pattern."""
 
     @property
-    def methods(self) -> tuple[str, ...]: ...
+    def methods(self) -> tuple[str, ...]:
+        """The methods that the row is about; empty for all."""
 
     @property
-    def fold_key(self) -> Hashable: ...
+    def fold_key(self) -> Hashable:
+        """Rows with the same value have the same policy."""
 
 
 Row = TypeVar("Row", bound=Foldable)

@@ -207,10 +207,17 @@ class TestWhatIsOpenToWhom:
     def test_many_origins_and_functions_are_told_in_short(self, settings: Any) -> None:
         settings.ROOT_URLCONF = "tests.urls"
         many = [f"https://{number}.example" for number in range(5)]
+
+        class Unhashable:
+            __hash__ = None  # type: ignore[assignment]
+
+            def __call__(self, origin: str, request: HttpRequest) -> bool:
+                raise AssertionError
+
         settings.CORS_POLICIES = {
             "default": {
                 "ALLOW_ORIGINS": [APP, re.compile(r"https://a\.example"), *many],
-                "ALLOW_ORIGIN_FUNC": lambda origin, request: False,
+                "ALLOW_ORIGIN_FUNC": Unhashable(),
             }
         }
         [heading] = groups()
