@@ -115,3 +115,14 @@ class Hooks:
 
 
 hooks = Hooks()
+
+
+def takes_rows(policy: Policy) -> bool:
+    """Return whether rows of the source can add origins to ``policy``."""
+    has_rows = hooks.origin_source is not None and policy.rows_alias is not None
+    return has_rows and not policy.any_origin
+
+
+def is_open(policy: Policy) -> bool:
+    """Return whether ``policy`` allows any other origin, or may do so for a row or a function."""
+    return bool(policy.origins or policy.allow_origin_func or takes_rows(policy))

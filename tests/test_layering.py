@@ -156,7 +156,7 @@ TESTED_ELSEWHERE = {
     "allowlist/signals.py": "defines signals; tests/allowlist/test_changes.py receives them",
     "apps.py": "registers the checks that tests/checks runs",
     "explain/findings.py": "defines data; tests/explain reads it",
-    "hooks.py": "defines what an app has to offer, and does nothing itself",
+    "hooks.py": "defines what an app has to offer; tests/checks/test_admin_sites.py uses it",
     "view_policies.py": "tests/test_decorators.py and tests/inspection/test_hidden.py",
 }
 

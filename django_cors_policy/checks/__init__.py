@@ -7,6 +7,7 @@ Importing this package registers the checks.
 
 from __future__ import annotations
 
+from .admin_sites import check_admin_sites
 from .cookies import check_cookies
 from .headers import check_headers
 from .messages import as_message
@@ -18,6 +19,7 @@ from .views import check_decorators, check_views
 
 __all__ = [
     "as_message",
+    "check_admin_sites",
     "check_cookies",
     "check_decorators",
     "check_headers",

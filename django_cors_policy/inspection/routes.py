@@ -10,6 +10,9 @@ from django.urls import URLPattern, URLResolver
 from django.urls.resolvers import LocalePrefixPattern, RegexPattern
 from django.utils.functional import Promise
 
+# In the path of a Route, for the language that i18n_patterns() puts there.
+LANGUAGE_PREFIX = "<language>/"
+
 
 @dataclass(frozen=True)
 class Route:
@@ -44,7 +47,7 @@ def walk_urls(
         whole, beginning = text, text
         is_prefix = isinstance(pattern.pattern, LocalePrefixPattern)
         if is_prefix:
-            whole, beginning = "<language>/", ""
+            whole, beginning = LANGUAGE_PREFIX, ""
         elif isinstance(pattern.pattern, RegexPattern):
             whole = text.removeprefix("^").removesuffix("$")
             beginning = re.split(r"[\\.^$*+?()|\[\]{}]", whole, maxsplit=1)[0]

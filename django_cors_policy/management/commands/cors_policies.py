@@ -17,7 +17,7 @@ from django.urls import Resolver404, get_resolver, resolve
 
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyErrors
-from django_cors_policy.hooks import hooks
+from django_cors_policy.hooks import is_open, takes_rows
 from django_cors_policy.inspection import Route, ViewInspection, walk_urls
 from django_cors_policy.management.folding import Line, fold, unfolded
 from django_cors_policy.management.terminal import (
@@ -66,9 +66,7 @@ class GovernedMethods:
     @property
     def is_open(self) -> bool:
         """Whether any other origin is allowed."""
-        return self.policy is not None and bool(
-            self.policy.origins or self.policy.allow_origin_func or _takes_rows(self.policy)
-        )
+        return self.policy is not None and is_open(self.policy)
 
     @property
     def is_open_with_credentials(self) -> bool:
@@ -217,7 +215,7 @@ def _group_of(row: GovernedMethods) -> Hashable:
     return (
         policy.allow_credentials,
         tuple(map(_origin_text, policy.origins)),
-        _takes_rows(policy),
+        takes_rows(policy),
         id(policy.allow_origin_func),
     )
 
@@ -250,7 +248,7 @@ def _open_to(row: GovernedMethods) -> str:
     who = [_origin_text(origin) for origin in policy.origins]
     if len(who) > ORIGINS_SHOWN:
         who[ORIGINS_SHOWN:] = [f"{len(who) - ORIGINS_SHOWN} more"]
-    if _takes_rows(policy):
+    if takes_rows(policy):
         who.append("allowlist rows")
     if policy.allow_origin_func is not None:
         who.append("ALLOW_ORIGIN_FUNC")
@@ -266,7 +264,7 @@ def _as_json(row: GovernedMethods) -> dict[str, Any]:
         "methods": list(row.methods) or None,
         "policy": policy.alias if policy is not None else None,
         "origins": [_origin_text(origin) for origin in policy.origins] if policy else [],
-        "takes_rows": bool(policy and _takes_rows(policy)),
+        "takes_rows": bool(policy and takes_rows(policy)),
         "asks_function": bool(policy and policy.allow_origin_func),
         "credentials": row.is_open_with_credentials,
         "allow_methods": list(policy.allow_methods) if policy else [],
@@ -274,12 +272,6 @@ def _as_json(row: GovernedMethods) -> dict[str, Any]:
         "because_of": row.ruling.reason if row.ruling is not None else None,
         "is_sure": row.is_sure,
     }
-
-
-def _takes_rows(policy: Policy) -> bool:
-    return (
-        hooks.origin_source is not None and policy.rows_alias is not None and not policy.any_origin
-    )
 
 
 def _origin_text(origin: object) -> str:
