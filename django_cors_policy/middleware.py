@@ -64,7 +64,7 @@ def CorsPolicyMiddleware(  # noqa: N802 -- MIDDLEWARE names classes
         hooks.origin_source.validate()
     build = awrap if iscoroutinefunction(get_response) else wrap
     # Read once: reading a setting takes a twentieth of the time of a refused preflight.
-    is_logged = logger.isEnabledFor(logging.INFO)
+    is_logged = logger.isEnabledFor(logging.WARNING if settings.DEBUG else logging.INFO)
     return build(get_response, is_debug=settings.DEBUG, is_logged=is_logged)
 
 

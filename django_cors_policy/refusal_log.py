@@ -12,6 +12,7 @@ import time
 from typing import NamedTuple
 from urllib.parse import quote
 
+from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest
 
@@ -87,18 +88,26 @@ def debug_body(request: HttpRequest, ruling: Ruling, origin: str) -> str:
         f"The policy is {policy.alias!r}, because of {ruling.reason}.",
     ]
     method = request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"]
-    path = quote(request.path, safe="/:@!$&'()*+,;=~", errors="replace")
-    # Users paste the command into a shell. It is left out if a part is not safe, or too long.
-    if (
-        split_origin(origin) is not None
-        and fetch.is_token(method)
-        and not method.startswith("-")
-        and not path.startswith("//")
-        and len(method) + len(path) <= LONGEST_COMMAND
-    ):
-        words = shlex.join((origin, method, path))
-        lines.append(f"Details: python manage.py cors_explain {words}")
+    if command := _command(request, origin, method):
+        lines.append(f"Details: {command}")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _command(request: HttpRequest, origin: str, method: str) -> str:
+    """Return the command that explains a refusal.
+
+    Users paste it into a shell. So it is "" if a part is not safe, or too long.
+    """
+    path = quote(request.path, safe="/:@!$&'()*+,;=~", errors="replace")
+    if (
+        split_origin(origin) is None
+        or not fetch.is_token(method)
+        or method.startswith("-")
+        or path.startswith("//")
+        or len(method) + len(path) > LONGEST_COMMAND
+    ):
+        return ""
+    return f"python manage.py cors_explain {shlex.join((origin, method, path))}"
 
 
 def log_refused_preflight(
@@ -128,7 +137,7 @@ def log_refused_preflight(
             f"{failure.what[:LONGEST]!r} is not in {rehearsal.place.written_at(key).locate(key)}"
         )
     refusal = Refusal(origin, policy.alias, request.path_info, method, grant is not None)
-    _tell(refusal, ruling, rehearsal_grant, lacks, is_logged)
+    _tell(request, refusal, ruling, rehearsal_grant, lacks, is_logged)
 
 
 def log_refused_actual(
@@ -153,7 +162,7 @@ def log_refused_actual(
         place = rehearsal.place.written_at("ALLOW_CREDENTIALS")
         lacks = f"{place} does not allow credentials for it"
     refusal = Refusal(origin, policy.alias, path, request.method or "", grant is not None)
-    _tell(refusal, ruling, rehearsal_grant, lacks, is_logged)
+    _tell(request, refusal, ruling, rehearsal_grant, lacks, is_logged)
 
 
 def _is_cross_origin_call(request: HttpRequest, origin: str) -> bool:
@@ -187,7 +196,12 @@ def _failure(policy: Policy, grant: Grant, origin: str, method: str, names: str)
 
 
 def _tell(
-    refusal: Refusal, ruling: Ruling, rehearsal_grant: Grant | None, lacks: str, is_logged: bool
+    request: HttpRequest,
+    refusal: Refusal,
+    ruling: Ruling,
+    rehearsal_grant: Grant | None,
+    lacks: str,
+    is_logged: bool,
 ) -> None:
     """Report ``refusal``, unless it is a rehearsal that grants the origin and ``lacks`` nothing."""
     policy, rehearsal = ruling.policy, ruling.policy.rehearsal
@@ -211,8 +225,13 @@ def _tell(
     if (origin, path, why) in book.logged:
         return
     book.logged.add((origin, path, why))
-    logger.info(
-        "CORS: %r %r from %r %s: %s. The policy is %r, because of %s.",
+    level, command = logging.INFO, ""
+    if settings.DEBUG and not refusal.is_rehearsal:
+        # Without configuration, Python shows warnings on the console, and no INFO.
+        level, command = logging.WARNING, _command(request, refusal.origin, refusal.method)
+    logger.log(
+        level,
+        "CORS: %r %r from %r %s: %s. The policy is %r, because of %s.%s",
         method,
         path,
         origin,
@@ -220,6 +239,7 @@ def _tell(
         why,
         refusal.policy,
         ruling.reason,
+        f"\n    {command}" if command else "",
         extra={
             "cors_origin": _printable(origin),
             "cors_method": _printable(method),

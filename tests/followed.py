@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -99,8 +100,8 @@ class Project:
 
 
 @contextmanager
-def serving(project: Project) -> Iterator[int]:
-    """``runserver`` for the project; its port on loopback."""
+def serving(project: Project, console: int | IO[str] = subprocess.DEVNULL) -> Iterator[int]:
+    """``runserver`` for the project; its port on loopback. ``console`` gets what it prints."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -109,8 +110,8 @@ def serving(project: Project) -> Iterator[int]:
         command,
         cwd=project.folder,
         env=project.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=console,
+        stderr=subprocess.STDOUT,
     ) as server:
         try:
             for _ in range(600):

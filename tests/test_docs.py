@@ -184,8 +184,9 @@ def test_debug_body_reads_as_documented(settings: Any, client: Client) -> None:
     assert flat(response.text) in documented
 
 
-def test_the_log_reads_as_documented(settings: Any) -> None:
-    """In a process of its own, for logging is configured for good."""
+@pytest.mark.parametrize("is_debug", [False, True], ids=["production", "debug"])
+def test_the_log_reads_as_documented(settings: Any, is_debug: bool) -> None:
+    """In a process of its own, for logging is configured for good. DEBUG needs no LOGGING."""
     page = PAGES["docs/troubleshooting.rst"]
     [snippet] = [code for code in blocks(page, "python") if code.startswith("LOGGING = ")]
     code = f"""
@@ -195,7 +196,8 @@ from django.conf import settings
 settings.configure(
     ALLOWED_HOSTS=["*"],
     CORS_POLICIES={settings.CORS_POLICIES!r},
-    LOGGING=LOGGING,
+    DEBUG={is_debug},
+    LOGGING={{}} if {is_debug} else LOGGING,
     MIDDLEWARE=["django_cors_policy.middleware.CorsPolicyMiddleware"],
     ROOT_URLCONF="tests.urls",
 )

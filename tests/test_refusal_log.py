@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import random
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from django.http import HttpRequest, HttpResponse
@@ -23,6 +28,8 @@ from django_cors_policy.hooks import Refusal, hooks
 from django_cors_policy.refusal_log import LONGEST, MOST_LOGGED, why_refused
 
 from . import wire
+from .followed import Project, serving
+from .followed import part as followed_part
 from .ids import stable
 from .test_hostile import HOSTILE_HEADERS, HOSTILE_METHODS, HOSTILE_ORIGINS, extra
 from .test_why_refused import SHAPED
@@ -31,6 +38,7 @@ from .wire import APP, MAX_AGE, ORIGIN, STRANGER, Case
 
 LOGGER = "django_cors_policy"
 LIST = "CORS_POLICIES['default']['ALLOW_ORIGINS']"
+PATHS_OF_DEFAULT = "CORS_POLICIES['default']['PATHS'][0]"
 REHEARSAL = "CORS_POLICIES['default']['REPORT_ONLY']"
 
 Send = Callable[..., HttpResponse]
@@ -122,6 +130,93 @@ def test_the_parts_are_fields(send: Send, caplog: pytest.LogCaptureFixture) -> N
         "cors_reason": f"{LIST} has no similar entry",
         "cors_is_rehearsal": False,
     }
+
+
+DETAILS = "\n    python manage.py cors_explain"
+
+
+def levels(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    records = [record for record in caplog.records if record.name == LOGGER]
+    return [(record.levelname, record.getMessage()) for record in records]
+
+
+def test_with_debug_each_new_refusal_is_a_warning(
+    send: Send, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With the command that explains it below. Python shows warnings without configuration."""
+    settings.DEBUG = True
+    caplog.set_level(logging.WARNING, logger=LOGGER)
+    for _ in range(2):
+        send("GET", STRANGER, "/hello/")
+        preflight(send, STRANGER, "PUT", path="/fail/")
+    text = f"from '{STRANGER}' is refused: {LIST} has no similar entry. The policy is 'default', "
+    text += "because of CORS_POLICIES['default']."
+    assert levels(caplog) == [
+        ("WARNING", f"CORS: 'GET' '/hello/' {text}{DETAILS} {STRANGER} GET /hello/"),
+        ("WARNING", f"CORS: 'PUT' '/fail/' {text}{DETAILS} {STRANGER} PUT /fail/"),
+    ]
+
+
+def test_no_warning_without_debug(send: Send, caplog: pytest.LogCaptureFixture) -> None:
+    send("GET", STRANGER, "/hello/")
+    [(level, text)] = levels(caplog)
+    assert level == "INFO"
+    assert "cors_explain" not in text
+    caplog.clear()
+    caplog.set_level(logging.WARNING, logger=LOGGER)
+    send("GET", STRANGER, "/fail/")
+    assert levels(caplog) == []
+
+
+def test_with_debug_a_rehearsal_is_no_warning(
+    send: Send, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings.DEBUG = True
+    policy = {"ALLOW_ORIGINS": ["*"], "REPORT_ONLY": {"ALLOW_ORIGINS": [APP]}}
+    settings.CORS_POLICIES = {"default": policy}
+    send("GET", STRANGER, "/hello/")
+    [(level, text)] = levels(caplog)
+    assert (level, "would be refused" in text, "cors_explain" in text) == ("INFO", True, False)
+
+
+@pytest.mark.parametrize(
+    ("origin", "url"), [("https://a b", "/hello/"), (STRANGER, f"/{'x' * 300}/")]
+)
+def test_with_debug_a_command_that_is_not_safe_is_left_out(
+    send: Send, settings: Any, caplog: pytest.LogCaptureFixture, origin: str, url: str
+) -> None:
+    settings.DEBUG = True
+    send("GET", origin, url)
+    [(level, text)] = levels(caplog)
+    assert (level, "\n" in text) == ("WARNING", False)
+
+
+def test_the_console_of_runserver_shows_it(tmp_path: Path) -> None:
+    """A new project, without configuration of logging."""
+    project = Project.start(tmp_path)
+    project.follow(followed_part("README.rst", "The settings in five lines"))
+    console = tmp_path / "console.txt"
+    with console.open("w") as file, serving(project, file) as port:
+        for path_ in ("/api/items/", "/api/items/", "/api/other/"):
+            url = f"http://127.0.0.1:{port}{path_}"
+            with contextlib.suppress(HTTPError):  # 404
+                urlopen(Request(url, headers={"Origin": "http://app.example.com"})).read()
+    lines = console.read_text().splitlines()
+    warned = [index for index, line in enumerate(lines) if line.startswith("CORS: ")]
+    assert [lines[index] for index in warned] == [
+        f"CORS: 'GET' {path_!r} from 'http://app.example.com' is refused: {LIST}[0] is {APP!r}, "
+        f"which has https instead of http. The policy is 'default', because of {PATHS_OF_DEFAULT}."
+        for path_ in ("/api/items/", "/api/other/")
+    ]
+    assert [lines[index + 1] for index in warned] == [
+        f"    python manage.py cors_explain http://app.example.com GET {path_}"
+        for path_ in ("/api/items/", "/api/other/")
+    ]
+    # The command can be run as it is.
+    command = shlex.split(lines[warned[0] + 1])
+    explained = project.run(*command[1:], check=False)
+    assert explained.returncode == 1, explained.stderr
+    assert "https instead of http" in explained.stdout
 
 
 def test_once_for_each_origin_path_and_reason(
@@ -355,9 +450,10 @@ async def test_hostile_text(
     records = [record for record in caplog.records if record.name == LOGGER]
     assert len(records) > len(origins)
     for record in records:
-        assert record.levelno == logging.INFO
+        is_warning = is_debug and record.__dict__.get("cors_is_rehearsal") is False
+        assert record.levelno == (logging.WARNING if is_warning else logging.INFO)
         for text in (record.getMessage(), *map(str, vars(record).values())):
-            assert text.isprintable()
+            assert text.replace(DETAILS * is_warning, "", 1).isprintable()
         fields = [value for key, value in vars(record).items() if key.startswith("cors_")]
         assert all(len(str(field)) < 10 * LONGEST for field in fields)
     assert {record.__dict__.get("cors_is_rehearsal") for record in records} == {False, True}
