@@ -10,7 +10,9 @@ from time import monotonic
 from typing import Any, Protocol
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
+from django.apps import apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -35,6 +37,11 @@ FUNC_ANSWERED = (
     "True to allow an origin and False to refuse it."
 )
 LONGEST_TYPE = 100
+NOT_INSTALLED = (
+    "MIDDLEWARE has 'django_cors_policy.middleware.CorsPolicyMiddleware', but INSTALLED_APPS lacks "
+    "'django_cors_policy', so 'manage.py check' does not check your policies. Add "
+    "'django_cors_policy' to INSTALLED_APPS."
+)
 
 
 class HasBook(Protocol):
@@ -53,12 +60,15 @@ def CorsPolicyMiddleware(  # noqa: N802 -- MIDDLEWARE names classes
 
     List it first in ``MIDDLEWARE``, or close to the top: if another middleware responds before this
     one runs, the response has no CORS headers. Raises ``ImproperlyConfigured`` with all problems of
-    ``CORS_POLICIES`` at start, so a project with a wrong configuration does not run.
+    ``CORS_POLICIES`` at start, so a project with a wrong configuration does not run. Also raises it
+    if the app is not in ``INSTALLED_APPS``, because then no system check reports anything.
 
     Actual requests are never blocked: CORS controls which scripts can read a response. It is not
     access control.
     """
     # A function, because calling an instance costs each request as much as three functions.
+    if not apps.is_installed("django_cors_policy"):
+        raise ImproperlyConfigured(NOT_INSTALLED)
     policy_book()
     if hooks.origin_source is not None:
         hooks.origin_source.validate()

@@ -81,7 +81,11 @@ def main() -> None:
     settings.configure(
         SECRET_KEY="not secret",
         ALLOWED_HOSTS=["*"],
-        INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+        INSTALLED_APPS=[
+            "django.contrib.auth",
+            "django.contrib.contenttypes",
+            "django_cors_policy",
+        ],
         MIDDLEWARE=["django_cors_policy.middleware.CorsPolicyMiddleware"],
         ROOT_URLCONF="tests.urls",
         LOGGING_CONFIG=None,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from .followed import Project, part
+from .followed import ROOT, Project, part
 
 CHECK, MIGRATE = "manage.py check", "manage.py migrate"
 ASK = """
@@ -65,3 +65,48 @@ def test_the_readme_from_its_settings_to_the_admin(project: Project) -> None:
     project.run(*MIGRATE.split())
     assert project.run("manage.py", "check").stdout.startswith("System check identified no issues")
     assert answers(project) == ANSWERED
+
+
+def test_only_the_allowlist_is_installed(project: Project) -> None:
+    """W023 as documented, and what it says of the middleware and the commands is so."""
+    project.write_settings('INSTALLED_APPS += ["django_cors_policy.allowlist"]')
+    project.write_settings("CORS_POLICIES = {}")
+    project.write_settings(FIRST)
+    said = project.run("manage.py", "check").stderr
+    assert " ".join(message_of("W023").split()) in " ".join(said.split())
+    assert "Unknown command" in project.run("manage.py", "cors_explain", check=False).stderr
+    assert "Add 'django_cors_policy' to INSTALLED_APPS" in starts(project)
+    # The hint, done literally.
+    hint = "INSTALLED_APPS.insert(-1, 'django_cors_policy')"
+    project.write_settings(hint)
+    assert project.run("manage.py", "check").stdout.startswith("System check identified no issues")
+    assert starts(project) == ""
+
+
+def test_only_the_middleware_is_there(project: Project) -> None:
+    project.write_settings(FIRST)
+    assert project.run("manage.py", "check").stdout.startswith("System check identified no issues")
+    [last] = starts(project).splitlines()[-1:]
+    assert last == (
+        "django.core.exceptions.ImproperlyConfigured: MIDDLEWARE has "
+        "'django_cors_policy.middleware.CorsPolicyMiddleware', but INSTALLED_APPS lacks "
+        "'django_cors_policy', so 'manage.py check' does not check your policies. Add "
+        "'django_cors_policy' to INSTALLED_APPS."
+    )
+    project.write_settings("INSTALLED_APPS += ['django_cors_policy']")
+    assert starts(project) == ""
+
+
+FIRST = 'MIDDLEWARE.insert(0, "django_cors_policy.middleware.CorsPolicyMiddleware")'
+
+
+def starts(project: Project) -> str:
+    """What is said when the server starts; nothing if all is well."""
+    return project.run("-c", "import mysite.wsgi", check=False).stderr
+
+
+def message_of(check: str) -> str:
+    """The documented message of a check."""
+    section = (ROOT / "docs/checks.rst").read_text().partition(f".. _{check}:\n")[2]
+    [message] = re.findall(r"    :class: message\n\n((?: .*\n)+)", section)[:1]
+    return message.replace("INSTALLED_APPS: (", "").partition(") ")[2]

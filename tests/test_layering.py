@@ -267,6 +267,7 @@ def test_no_request_reads_the_public_suffix_list() -> None:
         from django.conf import settings
         settings.configure(
             ALLOWED_HOSTS=["*"],
+            INSTALLED_APPS=["django_cors_policy"],
             MIDDLEWARE=["django_cors_policy.middleware.CorsPolicyMiddleware"],
             ROOT_URLCONF="tests.urls",
             CORS_POLICIES={
@@ -299,7 +300,9 @@ def test_decorated_views_are_found_in_a_urlconf_that_was_put_in_later() -> None:
         from django.conf import settings
         settings.configure(
             ALLOWED_HOSTS=["*"],
-            INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"],
+            INSTALLED_APPS=[
+                "django.contrib.auth", "django.contrib.contenttypes", "django_cors_policy",
+            ],
             MIDDLEWARE=["django_cors_policy.middleware.CorsPolicyMiddleware"],
             ROOT_URLCONF="tests.urls",
             CORS_POLICIES={"default": {"ALLOW_ORIGINS": ["https://app.example.com"]}},

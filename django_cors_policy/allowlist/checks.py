@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, Warning, register
 
@@ -13,6 +14,7 @@ from django_cors_policy.exceptions import PolicyErrors
 
 from .conf import SETTING, AllowlistSettings, allowlist_settings
 
+CORE = "django_cors_policy"
 # Parts of the ENGINE of packages that give each tenant a schema.
 TENANT_SCHEMAS = ("django_tenants", "tenant_schemas")
 
@@ -25,6 +27,22 @@ def check_allowlist(**kwargs: Any) -> list[CheckMessage]:
     except PolicyErrors as refused:
         return [as_message(error) for error in refused.errors]
     return list(_tenant_schemas(config)) if config.refresh_seconds == 0 else []
+
+
+@register(Tags.security)
+def check_core_app(**kwargs: Any) -> list[CheckMessage]:
+    """W023: the allowlist without the app that it extends."""
+    if apps.is_installed(CORE):
+        return []
+    return [
+        Warning(
+            f"'{CORE}.allowlist' is installed without {CORE!r}. The middleware does not start, and "
+            "commands such as cors_explain are missing.",
+            hint=f"Add {CORE!r} before '{CORE}.allowlist'.",
+            obj="INSTALLED_APPS",
+            id="django_cors_policy.W023",
+        )
+    ]
 
 
 def _tenant_schemas(config: AllowlistSettings) -> Iterator[CheckMessage]:
