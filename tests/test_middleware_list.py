@@ -60,4 +60,4 @@ def test_w004_security_redirects(settings: Any) -> None:
     settings.MIDDLEWARE = [SECURITY, OURS]
     settings.SECURE_SSL_REDIRECT = True
     (message,) = check_middleware()
-    assert "it redirects to https" in message.msg
+    assert "(redirects to https)" in message.msg

@@ -11,7 +11,7 @@ from .admin_sites import check_admin_sites
 from .cookies import check_cookies
 from .headers import check_headers
 from .messages import as_message
-from .middleware_order import check_middleware
+from .middleware_order import check_middleware, find_misplaced
 from .origins import check_local_origins, check_origins
 from .policies import check_idle_policies, check_policies
 from .setup import check_setup
@@ -30,4 +30,5 @@ __all__ = [
     "check_policies",
     "check_setup",
     "check_views",
+    "find_misplaced",
 ]

@@ -11,13 +11,13 @@ from django.utils.http import is_same_domain
 
 from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call
+from django_cors_policy.checks import find_misplaced
 from django_cors_policy.inspection import name_of
 from django_cors_policy.middleware_list import (
     CORSHEADERS,
     CSRF,
     OURS,
     csrf_header,
-    find_misplaced,
 )
 
 from .causes import find_method_case, find_missing_slash, find_redirect
@@ -170,7 +170,7 @@ def _about_middleware(steps: Sequence[Step]) -> Iterator[Finding]:
     if theirs in setting("MIDDLEWARE") and uses():
         text = f"{theirs!r} is in MIDDLEWARE too, and applies its own rules."
         yield Finding("two-middlewares", text, (remove_middleware(theirs),))
-    misplaced = [f"MIDDLEWARE[{index}]" for index, _ in find_misplaced(setting("MIDDLEWARE"))]
+    misplaced = [f"MIDDLEWARE[{index}]" for index, *_ in find_misplaced(setting("MIDDLEWARE"))]
     if misplaced:
         places = ", ".join(misplaced)
         verb = "are" if len(misplaced) > 1 else "is"

@@ -12,6 +12,7 @@ import pytest
 from django_cors_policy.checks import check_middleware
 
 from .common import (
+    AUTH,
     COMMON,
     CSRF,
     FETCH_FROM_CACHE,
@@ -19,7 +20,6 @@ from .common import (
     SECURITY,
     SESSION,
     UPDATE_CACHE,
-    ids,
     warning,
 )
 
@@ -69,8 +69,8 @@ def test_w004_behind_one_that_answers(settings: Any) -> None:
         warning(
             "W004",
             "MIDDLEWARE[0]",
-            f"{COMMON!r} comes before {OURS!r} and can respond first: "
-            "it redirects (APPEND_SLASH). Browsers then see no CORS headers.",
+            f"{COMMON!r} (redirects with APPEND_SLASH) can respond before {OURS!r}. Browsers then "
+            "see no CORS headers.",
             f"Move {OURS!r} to the top of MIDDLEWARE.",
         )
     ]
@@ -99,12 +99,30 @@ def test_w004_answers_from_the_cache(settings: Any) -> None:
     )
 
 
-def test_w004_each_place_is_named(settings: Any) -> None:
-    settings.MIDDLEWARE = [SESSION, SECURITY, COMMON, OURS, CSRF]
-    assert [(*ids([message]), message.obj) for message in check_middleware()] == [
-        ("W004", "MIDDLEWARE[0]"),
-        ("W004", "MIDDLEWARE[2]"),
+def test_w004_one_message_lists_all(settings: Any) -> None:
+    """What django-admin startproject writes, and ours at the end."""
+    settings.MIDDLEWARE = [SECURITY, SESSION, COMMON, CSRF, AUTH, OURS]
+    assert check_middleware() == [
+        warning(
+            "W004",
+            "MIDDLEWARE",
+            f"{SESSION!r} (status 400 for a deleted session), {COMMON!r} (redirects with "
+            f"APPEND_SLASH), {CSRF!r} (status 403 for rejected requests) can respond before "
+            f"{OURS!r}. Browsers then see no CORS headers.",
+            f"Move {OURS!r} to the top of MIDDLEWARE.",
+        )
     ]
+
+
+def test_w004_one_message_for_caches_too(settings: Any) -> None:
+    settings.MIDDLEWARE = [UPDATE_CACHE, COMMON, OURS, CSRF, FETCH_FROM_CACHE]
+    [message] = check_middleware()
+    assert (message.obj, message.msg) == (
+        "MIDDLEWARE",
+        f"{COMMON!r} (redirects with APPEND_SLASH) can respond before {OURS!r}. Browsers then see "
+        f"no CORS headers. {UPDATE_CACHE!r} comes before {OURS!r} and stores responses with their "
+        "CORS headers. An origin that you remove can still read them until they expire.",
+    )
 
 
 @pytest.mark.parametrize("before", ["gzip.GZipMiddleware", "common.CommonMiddleware"])
