@@ -164,6 +164,14 @@ def test_missing_setting_reads_as_documented(settings: Any) -> None:
     assert reported("W001") == flat(documented)
 
 
+def test_translated_settings_read_as_documented(settings: Any) -> None:
+    del settings.CORS_POLICIES
+    settings.CORS_ALLOWED_ORIGINS = ["https://app.example.com"]
+    settings.CORS_ALLOW_CREDENTIALS = True
+    documented = blocks(sections()["W001"], "text", without=MESSAGE)
+    assert [flat(text) for text in documented] == [reported("W001")]
+
+
 def test_what_is_no_view_reads_as_documented() -> None:
     [example] = blocks(sections()["E018"], "python", REFUSED)
     [documented] = blocks(sections()["E018"], "text", MESSAGE)

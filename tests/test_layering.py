@@ -24,6 +24,7 @@ ORDER = [
     "protocol",
     "hooks",
     "conf",
+    "old_settings",
     "decorators",
     "inspection",
     "view_policies",

@@ -7,27 +7,20 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Tags, register
 
-from django_cors_policy.conf import SETTING
+from django_cors_policy.conf import SETTING, compile_book
+from django_cors_policy.exceptions import PolicyErrors
+from django_cors_policy.old_settings import REPLACEMENTS, as_code, translate_settings
 
 from .messages import warning
 
-# Setting of django-cors-headers -> its replacement in CORS_POLICIES.
-LEFTOVERS = {
-    "CORS_ALLOWED_ORIGINS": "ALLOW_ORIGINS",
-    "CORS_ALLOWED_ORIGIN_REGEXES": "ALLOW_ORIGINS, as re.compile(...)",
-    "CORS_ALLOW_ALL_ORIGINS": "ALLOW_ORIGINS: ['*']",
-    "CORS_ALLOW_CREDENTIALS": "ALLOW_CREDENTIALS",
-    "CORS_ALLOW_HEADERS": "ALLOW_HEADERS",
-    "CORS_ALLOW_METHODS": "ALLOW_METHODS",
-    "CORS_ALLOW_PRIVATE_NETWORK": "ALLOW_PRIVATE_NETWORK",
-    "CORS_EXPOSE_HEADERS": "EXPOSE_HEADERS",
-    "CORS_ORIGIN_ALLOW_ALL": "ALLOW_ORIGINS: ['*']",
-    "CORS_ORIGIN_REGEX_WHITELIST": "ALLOW_ORIGINS, as re.compile(...)",
-    "CORS_ORIGIN_WHITELIST": "ALLOW_ORIGINS",
-    "CORS_PREFLIGHT_MAX_AGE": "MAX_AGE",
-    "CORS_REPLACE_HTTPS_REFERER": "none, use Django's CSRF_TRUSTED_ORIGINS",
-    "CORS_URLS_REGEX": "PATHS",
-}
+EXAMPLE = (
+    f"Write {SETTING} = {{'default': {{'ALLOW_ORIGINS': ['https://app.example.com'], "
+    "'PATHS': ['/api/']}}."
+)
+
+PATHS_MISSING = (
+    " Your old settings apply to all paths. In PATHS, name those that other origins call."
+)
 
 
 @register(Tags.security)
@@ -35,14 +28,29 @@ def check_setup(**kwargs: Any) -> list[CheckMessage]:
     messages: list[CheckMessage] = []
     if not hasattr(settings, SETTING):
         text = "The setting is missing, so no other origin is allowed."
-        hint = (
-            f"Write {SETTING} = {{'default': {{'ALLOW_ORIGINS': ['https://app.example.com'], "
-            "'PATHS': ['/api/']}}."
-        )
-        messages.append(warning("W001", SETTING, text, hint))
-    for name, replacement in LEFTOVERS.items():
+        messages.append(warning("W001", SETTING, text, _translation() or EXAMPLE))
+    for name, replacement in REPLACEMENTS.items():
         if hasattr(settings, name):
             text = "This setting of django-cors-headers has no effect here."
             hint = f"Its replacement in {SETTING}: {replacement}. Delete the old setting."
             messages.append(warning("W005", name, text, hint))
     return messages
+
+
+def _translation() -> str:
+    """Say what the settings of django-cors-headers are here; "" if they allow no origin."""
+    policy = translate_settings()
+    if "ALLOW_ORIGINS" not in policy:
+        return ""
+    policies = {"default": {**policy, "PATHS": policy.get("PATHS", ["/api/"])}}
+    code = f"{SETTING} = {as_code(policies)}"
+    paths = "" if "PATHS" in policy else PATHS_MISSING
+    try:
+        compile_book(policies)
+    except PolicyErrors as refused:
+        problems = " ".join(f"{e.key}: {e.message} {e.hint}" for e in refused.errors)
+        return (
+            f"Your settings of django-cors-headers are {code}. This cannot be used as it is, so "
+            f"decide what to change. {problems}{paths}"
+        )
+    return f"Write what your settings of django-cors-headers are here: {code}.{paths}"
