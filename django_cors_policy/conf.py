@@ -22,7 +22,8 @@ def compile_book(config: object) -> PolicyBook:
     """
     if not isinstance(config, Mapping):
         reason = "is not a dictionary of policies"
-        hint = "Write {'default': {'ALLOW_ORIGINS': ['https://app.example.com']}}."
+        policy = "{'ALLOW_ORIGINS': ['https://app.example.com'], 'PATHS': ['/api/']}"
+        hint = f"Write {{'default': {policy}}}."
         raise PolicyErrors([PolicyError(config, reason, hint, id="E001", key=SETTING)])
     errors: list[PolicyError] = []
     policies: dict[str, Policy] = {}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import SyncToAsync, iscoroutinefunction
+from django.apps import apps
 from django.core.cache import cache
 from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
@@ -580,3 +581,9 @@ def test_credentials_beside_a_views_own_origin_are_its_own() -> None:
     middleware = CorsPolicyMiddleware(lambda request: HttpResponse(headers=headers))
     response = middleware(RequestFactory().get("/hello/", headers={"origin": APP}))
     assert (response[ORIGIN], response[CREDENTIALS]) == ("https://own.example", "true")
+
+
+def test_it_does_not_start_without_the_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apps, "is_installed", "django.contrib.admin".__eq__)
+    with pytest.raises(ImproperlyConfigured, match="Add 'django_cors_policy' to INSTALLED_APPS"):
+        CorsPolicyMiddleware(lambda request: None)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.checks import run_checks
 
+from django_cors_policy.allowlist.checks import check_core_app
 from django_cors_policy.allowlist.conf import AllowlistSettings, allowlist_settings
 from django_cors_policy.exceptions import PolicyErrors
 
@@ -39,3 +41,11 @@ def test_refused(settings: Any, config: Any, message: str) -> None:
         allowlist_settings()
     assert message in str(caught.value)
     assert "django_cors_policy.E021" in [check.id for check in run_checks()]
+
+
+def test_w023_without_the_core_app(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert check_core_app() == []
+    monkeypatch.setattr(apps, "is_installed", "django_cors_policy.allowlist".__eq__)
+    [message] = check_core_app()
+    assert (message.id, message.obj) == ("django_cors_policy.W023", "INSTALLED_APPS")
+    assert message.hint == "Add 'django_cors_policy' before 'django_cors_policy.allowlist'."

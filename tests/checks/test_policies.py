@@ -53,7 +53,7 @@ WRONG = [
         "E001",
         "CORS_POLICIES",
         "['https://app.example.com'] is not a dictionary of policies.",
-        "Write {'default': {'ALLOW_ORIGINS': ['https://app.example.com']}}.",
+        "Write {'default': {'ALLOW_ORIGINS': ['https://app.example.com'], 'PATHS': ['/api/']}}.",
         id="E001-a list of origins",
     ),
     pytest.param(
