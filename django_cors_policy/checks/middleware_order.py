@@ -100,7 +100,7 @@ class Misplaced(NamedTuple):
 
 
 def find_misplaced(among: Sequence[str] | None = None) -> Iterator[Misplaced]:
-    """Yield each middleware that is wrongly listed before ours. ``among`` replaces ``MIDDLEWARE``."""
+    """Yield each middleware before ours that must come later. ``among`` replaces ``MIDDLEWARE``."""
     paths = settings.MIDDLEWARE if among is None else among
     known = _CACHING | _ANSWERING
     if settings.SECURE_SSL_REDIRECT:
