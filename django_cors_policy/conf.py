@@ -1,4 +1,4 @@
-"""Compile ``settings.CORS_POLICIES`` into a ``PolicyBook``, once until a setting changes."""
+"""Compile ``settings.CORS_POLICIES`` into a ``PolicyBook``, and again after a setting changes."""
 
 from __future__ import annotations
 

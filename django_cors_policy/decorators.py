@@ -101,9 +101,9 @@ class Mark:
     """A declaration on one view. The mark with the highest ``order`` is the outermost decorator.
 
     Each mark is a separate attribute, because decorators copy the attributes of the function that
-    they wrap, and ``method_decorator`` overwrites those of the decorators that it applies. A single
-    attribute would lose marks. ``file`` and ``line`` say where the decorator is written; they are
-    ``""`` and 0 when ``method_decorator`` applies it again during a request.
+    they wrap, and ``method_decorator`` overwrites attributes of the same name. With only one
+    attribute, marks would get lost. ``file`` and ``line`` say where the decorator is written; they
+    are ``""`` and 0 when ``method_decorator`` applies it again during a request.
     """
 
     declaration: Declaration
@@ -201,7 +201,7 @@ def cors_policy(alias: Any = DEFAULT_ALIAS, /, **overrides: Any) -> Any:
         return _decorate(alias, Declaration(DEFAULT_ALIAS, "@cors_policy"))
     arguments = [short_repr(alias)] if alias != DEFAULT_ALIAS else []
     arguments += [f"{key}={short_repr(value)}" for key, value in overrides.items()]
-    # Settings keys such as MAX_AGE are not keyword arguments: in lower case they are unknown keys.
+    # MAX_AGE=60 is a mistake. In lower case, it is an unknown key, so the reader refuses it.
     fields = {
         key.upper() if key.islower() else key.lower(): value for key, value in overrides.items()
     }

@@ -77,7 +77,7 @@ class PolicyError(ImproperlyConfigured):
 
 
 class PolicyErrors(ImproperlyConfigured):
-    """All problems of one or more policies, so that you can fix them in one go."""
+    """All problems of one or more policies, so that you can fix them all at once."""
 
     def __init__(self, errors: Iterable[PolicyError]) -> None:
         self.errors = tuple(errors)

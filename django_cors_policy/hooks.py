@@ -52,7 +52,7 @@ class OriginSource(Protocol):
     """A source of allowed origins besides the settings.
 
     ``ready_until``: ``is_ready()`` returns True until this time, in seconds of ``time.monotonic``.
-    It saves each request the call.
+    Requests read it first, to save the call.
     """
 
     ready_until: float

@@ -66,12 +66,12 @@ def CorsPolicyMiddleware(  # noqa: N802 -- MIDDLEWARE names classes
     Actual requests are never blocked: CORS controls which scripts can read a response. It is not
     access control.
     """
-    # A function, because calling an instance costs each request as much as three functions.
     if not apps.is_installed("django_cors_policy"):
         raise ImproperlyConfigured(NOT_INSTALLED)
     policy_book()
     if hooks.origin_source is not None:
         hooks.origin_source.validate()
+    # Return a function: calling an instance takes as long as calling three functions.
     build = awrap if iscoroutinefunction(get_response) else wrap
     # Read once: reading a setting takes a twentieth of the time of a refused preflight.
     is_logged = logger.isEnabledFor(logging.WARNING if settings.DEBUG else logging.INFO)

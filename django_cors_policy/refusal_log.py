@@ -5,11 +5,9 @@ Reports what ``REPORT_ONLY`` would refuse too. Nothing here decides whether an o
 
 from __future__ import annotations
 
-import itertools
 import logging
 import shlex
 import time
-from typing import NamedTuple
 from urllib.parse import quote
 
 from django.conf import settings
@@ -19,11 +17,11 @@ from django.http import HttpRequest
 from . import fetch
 from .browser import METHOD, Failure, check_lists
 from .conf import policy_book
-from .exceptions import short_repr
 from .hooks import Refusal, hooks
-from .origins import MAX_ORIGIN_LENGTH, MOST_COMPARED, nearest_entry, spell_entry, split_origin
+from .origins import MAX_ORIGIN_LENGTH, split_origin
 from .policy import Grant, Policy, PolicyBook, Ruling
 from .protocol import answer_preflight
+from .why_refused import why_refused
 
 logger = logging.getLogger("django_cors_policy")
 
@@ -39,43 +37,6 @@ LONGEST_COMMAND = 300
 # (https://fetch.spec.whatwg.org/#credentials). Other schemes, such as tokens, are headers that
 # scripts set.
 AUTHENTICATION = frozenset({"basic", "digest", "negotiate", "ntlm"})
-
-
-class Near(NamedTuple):
-    """An entry that is similar to an origin: its place, and the difference."""
-
-    place: str
-    entry: str
-    difference: str
-
-
-def nearest(policy: Policy, origin: str) -> Near | None:
-    """Return the entry of ``ALLOW_ORIGINS`` that is most similar to a refused origin, if any."""
-    place = policy.place.written_at("ALLOW_ORIGINS")
-    entries = itertools.islice(policy.origins, MOST_COMPARED)
-    found = nearest_entry(entries, origin)
-    if found is None:
-        return None
-    index, difference = found
-    return Near(
-        place.locate("ALLOW_ORIGINS", index), spell_entry(policy.origins[index]), difference
-    )
-
-
-def why_refused(policy: Policy, origin: str) -> str:
-    """Return the end of the sentence "The origin is not allowed: ..."."""
-    if origin != fetch.NULL and split_origin(origin) is None:
-        return "no browser sends such an origin"
-    has_rows = policy.rows_alias is not None and hooks.origin_source is not None
-    if not policy.origins and not has_rows and policy.allow_origin_func is None:
-        return "the policy allows no other origin"
-    if (near := nearest(policy, origin)) is not None:
-        return f"{near.place} is {short_repr(near.entry)}, {near.difference}"
-    place = policy.place.written_at("ALLOW_ORIGINS").locate("ALLOW_ORIGINS")
-    if origin == fetch.NULL:
-        pages = "sandboxed frames and local files"
-        return f"'null' comes from pages such as {pages}, and is not in {place}"
-    return f"{place} has no similar entry"
 
 
 def debug_body(request: HttpRequest, ruling: Ruling, origin: str) -> str:
@@ -251,7 +212,7 @@ def _tell(
         },
     )
     if not _has_room(book):
-        logger.info("CORS: too many refusals; no more are logged for up to an hour.")
+        logger.info("CORS: too many refusals. Logging of refusals pauses for up to an hour.")
 
 
 def _printable(text: str) -> str:

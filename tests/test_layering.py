@@ -29,6 +29,7 @@ ORDER = [
     "inspection",
     "view_policies",
     "resolution",
+    "why_refused",
     "refusal_log",
     "middleware",
     "middleware_list",

@@ -25,7 +25,8 @@ from django_cors_policy import refusal_log
 from django_cors_policy.conf import policy_book
 from django_cors_policy.decorators import cors_policy
 from django_cors_policy.hooks import Refusal, hooks
-from django_cors_policy.refusal_log import LONGEST, MOST_LOGGED, why_refused
+from django_cors_policy.refusal_log import LONGEST, MOST_LOGGED
+from django_cors_policy.why_refused import why_refused
 
 from . import wire
 from .followed import Project, serving
@@ -363,7 +364,7 @@ def test_a_flood_of_origins(
         send("GET", f"https://{random.getrandbits(96):x}.test")
     said = logged()
     assert len(said) == 101
-    assert said[-1] == "CORS: too many refusals; no more are logged for up to an hour."
+    assert said[-1] == "CORS: too many refusals. Logging of refusals pauses for up to an hour."
     assert len(listener.heard) == 150
     # Nobody can have the server compare for nothing.
     assert len(policy_book().why_refused) == 100

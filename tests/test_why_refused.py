@@ -13,8 +13,8 @@ from django_cors_policy.decorators import SAME_ORIGIN_ONLY, Declaration, Decorat
 from django_cors_policy.hooks import hooks
 from django_cors_policy.origins import MOST_COMPARED, split_origin
 from django_cors_policy.policy import Place, Policy, compile_policy
-from django_cors_policy.refusal_log import nearest, why_refused
 from django_cors_policy.view_policies import derive_policy
+from django_cors_policy.why_refused import nearest, why_refused
 
 from .ids import stable
 from .test_hostile import HOSTILE_ORIGINS
@@ -56,7 +56,8 @@ def compiled(config: Mapping[str, Any], **more: Any) -> Policy:
         (
             {"ALLOW_ORIGINS": ["https://a.test", re.compile(r"https://app\.example")]},
             APP,
-            rf"{LIST}[1] is r'https://app\.example', which matches only the beginning",
+            rf"{LIST}[1] is r'https://app\.example', which matches only the beginning of the "
+            "origin",
         ),
         (
             {"ALLOW_ORIGINS": ["https://bücher.example"]},

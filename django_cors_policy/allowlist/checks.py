@@ -53,7 +53,7 @@ def _tenant_schemas(config: AllowlistSettings) -> Iterator[CheckMessage]:
         engine = settings.DATABASES[alias].get("ENGINE", "")
         if any(name in engine for name in TENANT_SCHEMAS):
             yield Warning(
-                "0 reads the rows through each request's connection. The database "
+                "With 0, the rows are read through each request's connection. The database "
                 f"{alias!r} ({engine}) switches that connection to the schema of a tenant, so "
                 "rows of one tenant would apply to other tenants.",
                 hint="Write a number of seconds, for example 5. A thread then reads the rows "

@@ -81,7 +81,7 @@ def note_write(using: str) -> bool:
     if using != database:
         _log_once(
             using,
-            f"the rows of all tenants are read from {database!r}. Write rows there, for example "
+            f"all rows are read from {database!r}. Write rows there, for example "
             f"with using({database!r}), or set CORS_ALLOWLIST['DATABASE'] to another alias. To "
             "allow an origin for one tenant only, write an ALLOW_ORIGIN_FUNC.",
         )

@@ -177,8 +177,8 @@ class Recorder:
     def _log_left_out(self, count: int) -> None:
         if count and not self._is_leaving_out:
             logger.warning(
-                "Too many different origins are refused. The list of refused origins leaves out "
-                "those seen least recently: %d refusals so far.",
+                "Too many different origins are refused. So far, %d refusals of the least recently "
+                "seen origins are missing from the list of refused origins.",
                 count,
             )
         self._is_leaving_out = count > 0

@@ -72,7 +72,7 @@ class Allowlist:
     def _start_over(self) -> None:
         """Reset the state of the thread: at first, and after a fork, which copies no threads.
 
-        A child process keeps the snapshot of its parent, whose age it does not know.
+        A child process keeps the snapshot of its parent, but does not know how old the snapshot is.
         """
         # Held by a request that polls instead of the thread.
         self._stand_in = threading.Lock()
@@ -349,8 +349,8 @@ class Allowlist:
     def _poll_instead(self, seconds: float = 0) -> None:
         """Poll from a request, because no thread does. One request at a time does this.
 
-        ``seconds``: how long to wait for the poll of another request, and then poll in any case,
-        because that poll may have read old rows. With 0, do nothing if another request polls.
+        ``seconds``: how long to wait if another request polls. This polls again after that, because
+        the other poll may have read old rows. With 0, do nothing if another request polls.
         """
         if self._stand_in.acquire(timeout=seconds):
             try:

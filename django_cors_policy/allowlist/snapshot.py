@@ -138,7 +138,7 @@ def _live_rows(using: str) -> Any:
 
 
 def _read_around_errors(rows: Any) -> tuple[list[RowValues], list[Skipped]]:
-    """Return all readable rows, and the skipped ones. Bisects to find these."""
+    """Return all readable rows, and the skipped rows, which a bisection finds."""
     readable: list[RowValues] = []
     skipped: list[Skipped] = []
     waiting = [list(rows.values_list("pk", flat=True))]

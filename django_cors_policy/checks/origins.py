@@ -70,7 +70,8 @@ def _origin_patterns(place: Place, policy: Policy) -> Iterator[Warning]:
                 where,
                 f"{short_repr(entry)} could not be tested, because {why_untried}.",
                 "Origins are in lower case and have no path and no trailing slash. If the pattern "
-                "is right, silence this check. A list of origins or a wildcard is easier to check.",
+                "matches only origins that you trust, silence this check. A list of origins or a "
+                "wildcard is easier to check.",
             )
         if regexes.is_slow(entry):
             instead = "a wildcard such as 'https://*.example.com'"

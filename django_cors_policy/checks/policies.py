@@ -80,5 +80,5 @@ def policies_and_rehearsals() -> Iterator[tuple[Place, Policy]]:
 
 
 def is_written_in(policy: Policy, key: str) -> bool:
-    """Return whether this policy itself sets ``key``, not one that it inherits from."""
+    """Return whether ``policy`` sets ``key`` itself, and does not take it from another policy."""
     return key in policy.config and policy.place.written_at(key) is policy.place

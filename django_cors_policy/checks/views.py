@@ -55,9 +55,9 @@ def check_decorators(**kwargs: Any) -> list[CheckMessage]:
             f"{mark.declaration.name} has no effect: no URL leads to the function or class that it "
             "decorates here.",
             "Decorate the view that the URLconf names. In a class-based view, decorate the class, "
-            "its dispatch() or a method that answers requests, such as post(), but not the methods "
-            "that these call. Put a framework's decorator that registers the view, such as "
-            "@router.get(...), above this one. If the view is in another URLconf "
+            "its dispatch() or a method that answers requests, such as post(). A decorator on a "
+            "helper method has no effect. If a framework's decorator registers the view, such as "
+            "@router.get(...), write it above this one. If the view is in another URLconf "
             "(request.urlconf), silence this check.",
         )
         for (file, line), mark in unused.items()
@@ -88,8 +88,8 @@ def _reopened_methods(book: PolicyBook) -> Iterator[CheckMessage]:
                 yield warning("W020", bypass.by, text, hint)
             else:
                 text = (
-                    f"The method overrides {bypass.on}, which has {name}, but has no decorator "
-                    f"itself. It is more open because of {why}."
+                    f"The method has no decorator. It overrides {bypass.on}, which has {name}, "
+                    f"and it is more open because of {why}."
                 )
                 yield warning("W015", bypass.by, text, hint)
 

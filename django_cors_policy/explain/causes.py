@@ -16,7 +16,7 @@ from django_cors_policy.hooks import RowChange, RowMatch, hooks
 from django_cors_policy.middleware_list import CORSHEADERS, OURS
 from django_cors_policy.origins import Entry, is_loopback, nearest_entry
 from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, Place, Policy, Ruling, parse_entry
-from django_cors_policy.refusal_log import nearest, why_refused
+from django_cors_policy.why_refused import nearest, why_refused
 
 from .findings import Finding, Fix
 from .fixes import (

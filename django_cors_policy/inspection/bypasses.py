@@ -16,7 +16,7 @@ from .views import ViewInspection, find_on_class, find_on_handler, mro_of
 
 @dataclass(frozen=True)
 class Bypass:
-    """``by`` handles the HTTP method ``method``, and ``declaration`` on ``on`` does not govern it.
+    """``by`` handles the HTTP method ``method``. The decorator on ``on`` does not govern it.
 
     ``is_call``: whether ``by`` calls ``on``; otherwise it overrides ``on``.
     """

@@ -42,7 +42,7 @@ class Found:
         )
         hint = (
             "Until you fix this, the view allows no other origin. If the other function is a "
-            f"decorator, move it below:\n\n{self.better}\n\n"
+            f"decorator, change the order:\n\n{self.better}\n\n"
             "If you wrote that decorator, you can use functools.wraps(view) in it instead. If the "
             "other function never calls the decorated view, decorate the outer view itself."
         )

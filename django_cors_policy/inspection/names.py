@@ -12,7 +12,7 @@ FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
 
 
 def class_of(view: Any) -> type | None:
-    """The class whose ``as_view()`` made the view, or of the method or instance that it is."""
+    """The class of a method, of an instance or of the result of ``as_view()``; else None."""
     if (view_class := class_shown_by(view)) is not None:
         return view_class
     if type(view) is types.MethodType:
@@ -22,7 +22,7 @@ def class_of(view: Any) -> type | None:
 
 
 def name_of(view: Any) -> str:
-    """The dotted name of a function or method, or else of the class of a view."""
+    """The dotted name of a function or method; for other views, the name of their class."""
     *_, view = levels_of(view)
     if type(view) is types.MethodType:
         view = view.__func__

@@ -19,8 +19,8 @@ class Route:
     """One URL pattern, with the patterns of the URLconfs that include it.
 
     ``path`` is the whole pattern, for messages. ``literal`` is the fixed text that all its paths
-    begin with; ``is_literal``: there is nothing more after it. ``is_translated``: the path depends
-    on the language, but does not contain it as paths below ``i18n_patterns`` do.
+    begin with; ``is_literal``: nothing comes after it. ``is_translated``: the path depends on the
+    language, but has no language prefix, unlike paths below ``i18n_patterns``.
     """
 
     path: str

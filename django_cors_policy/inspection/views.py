@@ -126,8 +126,8 @@ class ViewInspection:
     def _leader_of(self, name: str) -> str:
         """The method whose policy ``name`` shares, in lower case; ``""`` if it has its own.
 
-        HEAD without its own handler shares the policy of GET. So does the framework's OPTIONS,
-        which only describes the view; if the view has no GET, OPTIONS follows its first method.
+        HEAD without its own handler shares the policy of GET. The framework's OPTIONS, which only
+        describes the view, shares it too, or the policy of the first method if there is no GET.
         """
         if self.view_class is None or self.operations:
             return ""

@@ -1,4 +1,4 @@
-"""Count the steps that ``re`` takes for a text that does not match, without taking them.
+"""Count the steps that ``re`` takes for a text that does not match, without running ``re``.
 
 If a pattern can match a text in several ways, ``re`` tries one after another until one works. If
 none works, it tries them all. The number of ways can grow with a power of the text's length, or
@@ -17,13 +17,13 @@ from typing import NamedTuple
 from .regex_tree import Atomic, Characters, Choice, Node, Repeat, Sequence
 
 # Patterns with more places (characters, with each repetition written out) or more work are not
-# analyzed. Real patterns need a hundredth of it.
+# analyzed. Real patterns need a hundredth of these limits.
 MOST_PLACES = 20_000
 MOST_WORK = 300_000
 # In how many ways a part can match the empty text. Real patterns have far fewer.
 MOST_EMPTY = 10_000
-# How many texts the search extends side by side. To make very long texts, it repeats their last
-# characters: LONGEST_PERIOD at most, each choice compared over TRIED_PERIODS characters.
+# How many texts the search extends side by side. To make very long texts, it repeats the last 1 to
+# LONGEST_PERIOD characters. To choose this number, it compares TRIED_PERIODS more characters.
 BEAM = 8
 LONGEST_PERIOD = 8
 TRIED_PERIODS = 48
@@ -172,7 +172,7 @@ class Automaton:
             return fragment
 
         turns = itertools.chain([first], iter(copy, None))
-        # Turns that match nothing are taken even for the shortest text.
+        # Repetitions that match nothing happen even for the shortest text.
         if first.empty and node.least > MOST_PLACES:
             raise BudgetSpentError
         least = node.least if first.empty else min(node.least, self._most_repeats)
@@ -196,7 +196,7 @@ class Automaton:
         return fragment
 
     def _without_return(self, inner: _Fragment) -> _Fragment:
-        """Return ``inner`` with ends only where it cannot go on, so that it matches in one way."""
+        """Return ``inner`` with ends only where it can match no more, so there is one way."""
         exits = [
             end._replace(
                 unless=end.unless.union(*(edge.characters for edge in self._edges[end.place]))
@@ -215,7 +215,7 @@ class Automaton:
                 self._edges[end.place].append(_Edge(place, characters, end.ways * ways))
 
     def _represent(self, alphabet: str) -> dict[str, str]:
-        """Map each character to the first that the pattern treats alike; keep "./:" apart."""
+        """Map each character to the first one that the pattern treats the same, except "./:"."""
         sets = set(self._characters)
         self._spend(len(sets) * len(alphabet))
         groups: dict[object, str] = {}

@@ -41,8 +41,8 @@ class OriginMatcher:
         self._patterns = tuple(patterns)
         # Whether all entries are exact.
         self.is_exact = not wildcards and not patterns
-        # Ten patterns cost as much as the rest of a request, and users come from few origins. An
-        # attacker who sends random origins can only push these out of the cache.
+        # Ten patterns cost as much as the rest of a request, and users come from few origins. If an
+        # attacker sends random origins, the cache only loses those of the users.
         self._match_inexact = functools.lru_cache(maxsize=REMEMBERED)(self._first_inexact)
 
     def match(self, origin: str) -> Entry | None:

@@ -42,7 +42,7 @@ def _differences(entry: Entry, asked: OriginPattern) -> Iterator[tuple[float, st
         return
     if isinstance(entry, re.Pattern):
         if entry.match(str(asked)):
-            yield 1, "which matches only the beginning"
+            yield 1, "which matches only the beginning of the origin"
         return
     scheme = "" if entry.scheme == asked.scheme else f"has {entry.scheme} instead of {asked.scheme}"
     port = "" if entry.port in (asked.port, ANY_PORT) else _port_difference(entry, asked)

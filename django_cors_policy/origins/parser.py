@@ -299,7 +299,7 @@ def _canonical_address(host: str) -> str:
 
 
 def guess_origin(text: str) -> str | None:
-    """Return the origin that was probably meant, or None if that would be a wild guess.
+    """Return the origin that was probably meant, or None if that is too uncertain.
 
     It repairs a URL from an address bar or ``App.Example.com``, for example.
     """

@@ -18,10 +18,10 @@ class Ruling:
 
     ``others``: the policies of the URL's other methods if they differ, None for no policy. Browsers
     cache a preflight for the URL, not for the method. So they may cache it only if all these
-    policies give the origin the same.
+    policies grant the origin the same headers.
 
-    ``closed_because``: a sentence that says why no other origin is allowed, although no policy
-    refuses it. Empty if the policy decides.
+    ``closed_because``: a sentence that says why no other origin is allowed, if the policy is not
+    the reason. Empty if the policy decides.
     """
 
     policy: Policy

@@ -169,9 +169,9 @@ class TestDatabasePerTenant:
         [record] = caplog.records
         assert record.levelno == logging.ERROR
         assert record.getMessage() == (
-            "CORS allowlist: rows written to the database 'tenant' have no effect: the rows of all "
-            "tenants are read from 'default'. Write rows there, for example with using('default'), "
-            "or set CORS_ALLOWLIST['DATABASE'] to another alias. To allow an origin for one tenant "
+            "CORS allowlist: rows written to the database 'tenant' have no effect: all rows are "
+            "read from 'default'. Write rows there, for example with using('default'), or "
+            "set CORS_ALLOWLIST['DATABASE'] to another alias. To allow an origin for one tenant "
             "only, write an ALLOW_ORIGIN_FUNC."
         )
 
@@ -418,10 +418,10 @@ class TestSchemasWithoutThread:
         for chosen in ({}, {"DATABASE": "schemas"}):
             [warning] = self.warnings(settings, monkeypatch, "schemas", REFRESH_SECONDS=0, **chosen)
             assert warning == (
-                "CORS_ALLOWLIST['REFRESH_SECONDS']: 0 reads the rows through each request's "
-                "connection. The database 'schemas' (django_tenants.postgresql_backend) switches "
-                "that connection to the schema of a tenant, so rows of one tenant would apply to "
-                "other tenants."
+                "CORS_ALLOWLIST['REFRESH_SECONDS']: With 0, the rows are read through each "
+                "request's connection. The database 'schemas' (django_tenants.postgresql_backend) "
+                "switches that connection to the schema of a tenant, so rows of one tenant would "
+                "apply to other tenants."
             )
 
     @pytest.mark.parametrize(

@@ -295,7 +295,7 @@ class TestFlood:
         # Who comes again and again is not lost among those who come once.
         assert counts()[ORIGIN] == 120
         assert [record.levelname for record in caplog.records] == ["WARNING"]
-        assert "leaves out those seen least recently: 2001 refusals so far." in caplog.text
+        assert "So far, 2001 refusals of the least recently seen origins are missing" in caplog.text
 
     def test_the_log_tells_of_the_next_flood_as_well(
         self, recorder: Recorder, caplog: pytest.LogCaptureFixture

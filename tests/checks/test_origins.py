@@ -74,8 +74,9 @@ def test_w011_and_w013(settings: Any) -> None:
             where,
             r"re.compile(r'https://([a-z]+)*\.example\.com') could not be tested, because it "
             "takes too many steps.",
-            "Origins are in lower case and have no path and no trailing slash. If the pattern is "
-            "right, silence this check. A list of origins or a wildcard is easier to check.",
+            "Origins are in lower case and have no path and no trailing slash. If the pattern "
+            "matches only origins that you trust, silence this check. A list of origins or a "
+            "wildcard is easier to check.",
         ),
         warning(
             "W013",

@@ -35,7 +35,7 @@ def test_a_member_that_answers_no_request_is_named(settings: Any) -> None:
 
     serve(settings, Saves.as_view())
     [message] = check_decorators()
-    assert "such as post(), but not the methods that these call" in (message.hint or "")
+    assert "A decorator on a helper method has no effect." in (message.hint or "")
 
 
 def test_a_decorator_on_no_url_is_named_with_its_line(settings: Any) -> None:

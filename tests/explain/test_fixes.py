@@ -282,7 +282,7 @@ CASES = [
         "pattern-stops",
         re.compile(r"https://(app|www)\.example\."),
         APP,
-        "matches only the beginning",
+        "matches only the beginning of the origin",
     ),
     Case(
         "long-list",

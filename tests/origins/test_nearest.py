@@ -78,12 +78,12 @@ WILDCARD = "https://*.example.com"
         (
             re.compile(r"https://pr-\d+\.example\.com"),
             "https://pr-12.example.com:8443",
-            "which matches only the beginning",
+            "which matches only the beginning of the origin",
         ),
         (
             re.compile(r"https://app\.example"),
             APP,
-            "which matches only the beginning",
+            "which matches only the beginning of the origin",
         ),
         (re.compile(r"https://app\.example\.com$"), "https://api.example.com", None),
         # nothing near

@@ -197,7 +197,7 @@ class Command(BaseCommand):
     ) -> None:
         """Write ``text`` after ``indent`` (may be a label), wrapped to the terminal's width."""
         width = min(max(shutil.get_terminal_size().columns, NARROWEST), WIDEST)
-        text = text.replace("\N{NO-BREAK SPACE}", " ")  # Django writes "3 hours" with one
+        text = text.replace("\N{NO-BREAK SPACE}", " ")  # as in Django's "3 hours"
         for line in textwrap.wrap(
             printable(text),
             width,

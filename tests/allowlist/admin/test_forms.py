@@ -73,10 +73,10 @@ def test_a_paste_is_previewed_and_then_added(admin: Client) -> None:
         "ACME, asked by Sales",
         "Changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] already allows it.",
         "Changes nothing: the row \u201chttps://*.b\u00fccher.example\u201d already allows it.",
-        "2 already exist and do not change",
+        "2 origins already exist and do not change",
         "https://off.example line 10 disabled",
         "Same as line 3.",
-        "3 cannot be added",
+        "3 origins cannot be added",
         "'https://checkout.example/cart/#pay' has a path; an origin has none. "
         "Write 'https://checkout.example'.",
         "'http://globex.example' uses http: an attacker on the network can act as this origin",

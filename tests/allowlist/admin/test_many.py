@@ -184,11 +184,11 @@ def test_who_may_not_choose_the_policy_allows_for_the_default_one(
     text = text_of(allow(operator, *rows, policy="partners"))
     assert "1 origin would be added" in text
     assert (
-        "1 is left out https://b.example Refused 1 time, last for GET /hello/. "
+        "1 origin would not be added https://b.example Refused 1 time, last for GET /hello/. "
         "The origin needs a row in this policy, but you do not have permission to choose the "
         "policy."
     ) in text
-    assert "1 cannot be added http://c.example" in text
+    assert "1 origin cannot be added http://c.example" in text
     allow(operator, *rows, _reviewed="1", _confirm="x", policy="partners")
     assert list(AllowedOrigin.objects.values_list("policy", "origin")) == [("default", ORIGIN)]
 

@@ -359,14 +359,14 @@ def test_a_review_and_then_rows(admin: Client, settings: Any) -> None:
     assert "1 origin would be added" in text  # to partners
     assert f"{ORIGIN} Refused 14 times, last for PUT /orders/." in text
     assert "https://b\u00fccher.example Browsers send it as https://xn--bcher-kva.example." in text
-    assert "1 already exists and does not change https://there.example" in text
+    assert "1 origin already exists and does not change https://there.example" in text
     assert f'href="{ALLOWED_LIST}{there.pk}/change/"' in response.content.decode()
     assert (
         "https://app.example.com Refused 1 time, last for GET /hello/. "
         "Changes nothing: CORS_POLICIES['default']['ALLOW_ORIGINS'][0] already allows it." in text
     )
     assert "'http://insecure.example' uses http: an attacker on the network" in text
-    assert "1 is left out https://rehearsed.example" in text
+    assert "1 origin would not be added https://rehearsed.example" in text
     assert "No REPORT_ONLY applies to the last path now." in text
     assert "'defualt' is not a policy in CORS_POLICIES. Did you mean 'default'?" in text
     assert "With cookies and logins, if the policy allows them. No expiry." in text
@@ -424,9 +424,9 @@ def test_a_row_helps_a_rehearsal(admin: Client, settings: Any) -> None:
     assert "2 origins would be added" in text
     assert f"{ORIGIN} Refused 14 times, last for GET /hello/. {helps}" in text
     assert f"https://both.example Refused 1 time, last for GET /hello/. {helps}" in text
-    assert "1 already exists and does not change https://there.example disabled" in text
-    assert "1 cannot be added https://no origin" in text
-    assert "4 are left out" in text
+    assert "1 origin already exists and does not change https://there.example disabled" in text
+    assert "1 origin cannot be added https://no origin" in text
+    assert "4 origins would not be added" in text
     assert (
         "https://app.example.com Refused 1 time, last for PATCH /hello/. "
         "REPORT_ONLY already allows the origin, but not the method, a header or credentials."
