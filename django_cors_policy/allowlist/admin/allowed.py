@@ -219,7 +219,8 @@ class AllowedOriginAdmin(RowActions):
             raise PermissionDenied
         # A link without a URL only fills in the form.
         is_sent = "url" in request.GET
-        form = CallForm(request.GET) if is_sent else CallForm(initial=request.GET.dict())
+        data = {"data": request.GET} if is_sent else {"initial": request.GET.dict()}
+        form = CallForm(**data, host=request.get_host(), is_secure=request.is_secure())
         result = self._result(request, form.explanation) if form.is_valid() else {}
         fieldsets = [
             (None, ("origin", "method", "url")),

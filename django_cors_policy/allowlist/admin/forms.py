@@ -203,7 +203,11 @@ _PLAIN_CALL: Mapping[str, Any] = {"origin": NULL, "method": "GET", "url": "/"}
 
 
 class CallForm(forms.Form):
-    """Form for a call by a script. After validation, ``explanation`` holds the result."""
+    """Form for a call by a script. After validation, ``explanation`` holds the result.
+
+    ``host``: where the admin was opened, with the port. A path is called on that host.
+    ``is_secure``: whether the admin was opened over https.
+    """
 
     origin = forms.CharField(
         label=gettext_lazy("Origin of the page"),
@@ -257,6 +261,11 @@ class CallForm(forms.Form):
 
     explanation: Explanation
 
+    def __init__(self, *args: Any, host: str, is_secure: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.host = host
+        self.is_secure = is_secure
+
     def clean(self) -> None:
         """Explain the call. Errors in settings or decorators become errors of the form."""
         if self.errors:
@@ -270,6 +279,10 @@ class CallForm(forms.Form):
         call = self.cleaned_data | {"method": self.cleaned_data["method"] or "GET"}
         for name in ("headers", "reads"):
             call[name] = list(filter(None, _SEPARATORS.split(call[name])))
+        if call["url"].startswith("/") and not call["url"].startswith("//"):
+            # Django may not see the https of a proxy, and an https page cannot call an http server.
+            is_http = call["origin"].startswith("http:") and not self.is_secure
+            call["url"] = f"{'http' if is_http else 'https'}://{self.host}{call['url']}"
         try:
             self.explanation = explain(**call)
         except PolicyError:

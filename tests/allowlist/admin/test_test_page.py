@@ -262,6 +262,9 @@ def test_the_page_says_all_that_explain_says(admin: Client, call: dict[str, Any]
     if data.get("credentials"):
         data["credentials"] = "on"
     response = admin.get(PAGE, data)
+    if call["url"].startswith("/"):
+        scheme = "http" if call["origin"].startswith("http:") else "https"
+        call["url"] = f"{scheme}://testserver{call['url']}"
     assert response.context["explanation"] == explain(**call)
     said = text_of(response)
     assert [piece for piece in map(_in_one_line, told_in(call)) if piece not in said] == []
@@ -570,3 +573,24 @@ def test_whatever_is_sent_the_page_opens(admin: Client, **data: str) -> None:
 @hypothesis_settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_is_sent_the_page_opens_at_length(admin: Client, **data: str) -> None:
     assert_opens(admin, data)
+
+
+@pytest.mark.parametrize(
+    ("origin", "url", "is_secure", "called"),
+    [
+        (APP, "/hello/?a=1", False, "https://shop.example:8000/hello/?a=1"),
+        ("http://localhost:3000", "/hello/", False, "http://shop.example:8000/hello/"),
+        ("http://localhost:3000", "/hello/", True, "https://shop.example:8000/hello/"),
+        (APP, "https://api.example.com/hello/", False, "https://api.example.com/hello/"),
+    ],
+)
+def test_a_path_is_called_where_the_admin_was_opened(
+    settings: Any, admin: Client, origin: str, url: str, is_secure: bool, called: str
+) -> None:
+    """So cookies can be checked: the page knows which host it is on."""
+    settings.ALLOWED_HOSTS = ["shop.example"]
+    call = {"origin": origin, "url": url, "credentials": "on"}
+    response = admin.get(PAGE, call, headers={"Host": "shop.example:8000"}, secure=is_secure)
+    explanation = response.context["explanation"]
+    assert explanation.url == called
+    assert "Unknown" not in explanation.cookies
