@@ -102,6 +102,7 @@ def check_in(folder: Path, change: str = "") -> subprocess.CompletedProcess[str]
     return manage(folder, "demo", "--check", DJANGO_SETTINGS_MODULE="changed")
 
 
+@pytest.mark.slow
 def test_check_passes_and_leaves_nothing_behind(tmp_path: Path) -> None:
     before = contents(MANAGE.parent)
     result = check_in(tmp_path)
@@ -349,6 +350,7 @@ def test_the_rows_of_the_allowlist_are_one_of_each_kind(
     assert ("Access-Control-Allow-Credentials" in response.headers) is credentials
 
 
+@pytest.mark.slow
 def test_demo_says_which_port_is_taken(tmp_path: Path) -> None:
     ports = free_ports()
     with socket.create_server(("127.0.0.1", ports[3])):  # the last: the others are given back
@@ -360,6 +362,7 @@ def test_demo_says_which_port_is_taken(tmp_path: Path) -> None:
     assert not (tmp_path / "db").exists()
 
 
+@pytest.mark.slow
 def test_a_server_on_the_other_loopback_address_counts(tmp_path: Path) -> None:
     """Browsers try ::1 first, and would talk to that one."""
     ports = free_ports()

@@ -41,7 +41,9 @@ def test_install_then_allowlist(project: Project) -> None:
     assert answers(project) == ANSWERED
 
 
-@pytest.mark.parametrize("page", ["README.rst", "docs/index.rst"])
+@pytest.mark.parametrize(
+    "page", ["README.rst", pytest.param("docs/index.rst", marks=pytest.mark.slow)]
+)
 def test_the_first_example(project: Project, page: str) -> None:
     """The five lines open nothing but ``/api/``, and the checks have nothing to say."""
     text = part(page, "The settings in five lines" if page == "README.rst" else None)
@@ -51,6 +53,7 @@ def test_the_first_example(project: Project, page: str) -> None:
     assert answers(project) == ANSWERED
 
 
+@pytest.mark.slow
 def test_the_readme_from_its_settings_to_the_admin(project: Project) -> None:
     """The five lines, the longer example of "Install", then the allowlist."""
     project.follow(part("README.rst", "The settings in five lines"))

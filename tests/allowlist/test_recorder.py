@@ -279,6 +279,7 @@ class TestRecord:
 
 
 class TestFlood:
+    @pytest.mark.slow
     def test_memory_and_table_stay_small(
         self, recorder: Recorder, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -213,7 +213,7 @@ def seeds(quick: int, total: int) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("seed", seeds(2, 20))
+@pytest.mark.parametrize("seed", seeds(1, 20))
 def test_agrees_with_what_is_answered(
     seed: int, rows: None, settings: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -356,6 +356,7 @@ HOSTILE = (
     credentials=st.booleans(),
     reads=st.lists(TEXT, max_size=2),
 )
+@pytest.mark.slow
 def test_hostile_arguments(
     small_site: None, origin: str, method: str, url: str, **more: Any
 ) -> None:

@@ -195,6 +195,7 @@ def test_the_budget(pattern: str) -> None:
         automaton(pattern).costly_text(texts(100), 10**6)
 
 
+@pytest.mark.slow
 def test_the_answer_is_the_same_in_every_process() -> None:
     """Python orders sets of characters differently in each: nothing may depend on it."""
     program = (

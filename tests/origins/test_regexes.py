@@ -430,7 +430,7 @@ def test_a_slow_text_is_one_that_the_matcher_would_try() -> None:
         r"https://(?:(?:(?:[a-z]{64}){64}){64}){64}",
         r"https://a{4000000000}\.example\.com",
         r"https://(?:(?:a?){90}){90}\.example\.com",
-        r"https://(?:(?:(?:a?){90}){90}){90}\.example\.com",
+        pytest.param(r"https://(?:(?:(?:a?){90}){90}){90}\.example\.com", marks=pytest.mark.slow),
         r"https://(?:a?){4000000000}\.example\.com",
         r"(?:){4000000000}https://app\.example\.com",
         r"(?:^){4000000000}https://app\.example\.com",
@@ -472,6 +472,7 @@ def test_costly_combinations_are_left_out() -> None:
     assert max(map(automaton.count_steps, found)) <= regexes._SAMPLE_STEPS
 
 
+@pytest.mark.slow
 def test_what_is_too_large_to_be_judged() -> None:
     """Its characters alone are more than are looked at."""
     pattern = re.compile("|".join(f"{number}-[a-z0-9]" for number in range(4000)))

@@ -282,6 +282,7 @@ PORTS = st.sampled_from(["", ":8443", ":*"])
     labels=LABELS,
     port=st.sampled_from(["", ":8443", ":9000"]),
 )
+@pytest.mark.slow
 def test_search_finds_what_the_matcher_finds(
     admin: Client, rows: set[str], labels: list[str], port: str
 ) -> None:

@@ -176,6 +176,7 @@ def test_a_paste_with_errors_is_shown_again(
     assert not AllowedOrigin.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_paste_of_the_most_origins(admin: Client) -> None:
     origins = "\n".join(f"https://a{number}.example" for number in range(MOST_ORIGINS))
     with CaptureQueriesContext(connection) as queries:
@@ -190,6 +191,7 @@ def test_a_paste_of_the_most_origins(admin: Client) -> None:
     assert len(queries) < 3 * MOST_ORIGINS + 15
 
 
+@pytest.mark.slow
 def test_what_is_compared_is_bounded(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     counts: list[int] = []
     entries_that_allow = coverage.entries_that_allow

@@ -653,6 +653,7 @@ def test_explains_while_the_database_is_down(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "is_coloured"), [([], True), (["--no-color"], False)])
+@pytest.mark.slow
 def test_colours_in_a_terminal_and_none_in_a_pipe(
     folder: Path, options: list[str], is_coloured: bool
 ) -> None:

@@ -392,7 +392,12 @@ COMMAND = [sys.executable, str(MANAGE), "cors_policies"]
 
 
 @pytest.mark.parametrize(
-    ("options", "lines"), [("--unfold", 0), ("--format=json", 0), ("--unfold", 1)]
+    ("options", "lines"),
+    [
+        ("--unfold", 0),
+        pytest.param("--format=json", 0, marks=pytest.mark.slow),
+        pytest.param("--unfold", 1, marks=pytest.mark.slow),
+    ],
 )
 def test_a_reader_that_stops_early(tmp_path: Path, options: str, lines: int) -> None:
     variables = environment(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/db")
@@ -412,6 +417,7 @@ def test_a_reader_that_stops_early(tmp_path: Path, options: str, lines: int) -> 
 
 
 @pytest.mark.parametrize("columns", [60, 90])
+@pytest.mark.slow
 def test_a_terminal(tmp_path: Path, columns: int) -> None:
     """Without COLUMNS, the terminal itself is asked."""
     ours, theirs = pty.openpty()

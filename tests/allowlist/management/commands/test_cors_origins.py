@@ -825,6 +825,7 @@ class TestDatabases:
             run("list", "--database=nosuch")
 
 
+@pytest.mark.slow
 def test_a_deploy_script(tmp_path: Path) -> None:
     """Exit codes, streams, and Django's options on either side of the subcommand."""
     environ = os.environ | {
