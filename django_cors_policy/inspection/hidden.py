@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Container, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -152,14 +152,15 @@ def marks_carried_by(held: Any, exclude: type | None = None) -> frozenset[Mark]:
     return marks | marks_of_class(class_of(held) or object, {name})
 
 
-def marks_of_class(view_class: type, names: Container[str] | None = None) -> frozenset[Mark]:
+def marks_of_class(view_class: type, names: Iterable[str] | None = None) -> frozenset[Mark]:
     """The marks on a class, its parents, and their methods; with ``names`` only on those."""
     parents = [klass for klass in view_class.__mro__ if klass is not object]
+    # Look names up: walking through all members takes long, and a view can hold many objects.
     members = (
         value
-        for klass in parents
-        for name, value in list(vars(klass).items())
-        if (names is None or name in names) and type(value) not in _NEVER_MARKED
+        for own in map(vars, parents)
+        for value in (list(own.values()) if names is None else map(own.get, names))
+        if type(value) not in _NEVER_MARKED
     )
     return NO_MARKS.union(*map(marks_on, (*parents, *members)))
 
