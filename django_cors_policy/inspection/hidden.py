@@ -97,6 +97,7 @@ def _find_hidden(
     """Return a decorator that is hidden in ``view``, but not in ``below``."""
     shown = marks_on(view)
     classes: set[type | None] = {None}
+    known: dict[tuple[type, str], frozenset[Mark]] = {}
     try:
         for held in walk_held(view, below):
             # The function that as_view() made references its class, but may call only some methods.
@@ -104,7 +105,7 @@ def _find_hidden(
             classes.add(shown_class)
             if is_class(held) and held in classes:
                 continue
-            marks = marks_carried_by(held, view_class) - shown
+            marks = marks_carried_by(held, known, view_class) - shown
             if shown_class is not None and shown_class is view_class:
                 marks -= visible
             if found := find_outermost(marks, name_of(held)):
@@ -134,8 +135,13 @@ def _write_better(declaration: Declaration, view: Any, held: Any) -> str:
     return f"    {ours}\n    @{above}\n    def {name}(request): ..."
 
 
-def marks_carried_by(held: Any, exclude: type | None = None) -> frozenset[Mark]:
-    """The marks on a callable and on what it calls, except those of the class ``exclude``."""
+def marks_carried_by(
+    held: Any, known: dict[tuple[type, str], frozenset[Mark]], exclude: type | None = None
+) -> frozenset[Mark]:
+    """The marks on a callable and on what it calls, except those of the class ``exclude``.
+
+    ``known`` is filled with the marks of classes: a view can hold thousands of objects of a few.
+    """
     if is_class(held):
         is_own = exclude is not None and held in exclude.__mro__
         return NO_MARKS if is_own else marks_of_class(held)
@@ -149,7 +155,10 @@ def marks_carried_by(held: Any, exclude: type | None = None) -> frozenset[Mark]:
         return marks
     function = held.__func__ if is_method else type(held).__call__
     name = function.__name__ if type(function) is types.FunctionType else ""
-    return marks | marks_of_class(class_of(held) or object, {name})
+    owner = class_of(held) or object
+    if (owner, name) not in known:
+        known[owner, name] = marks_of_class(owner, {name})
+    return marks | known[owner, name]
 
 
 def marks_of_class(view_class: type, names: Iterable[str] | None = None) -> frozenset[Mark]:

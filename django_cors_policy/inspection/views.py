@@ -86,7 +86,10 @@ class ViewInspection:
         for view in searched:
             found |= marks_on(view)
             try:
-                found.update(*(marks_carried_by(held, self.view_class) for held in walk_held(view)))
+                known: dict[tuple[type, str], frozenset[Mark]] = {}
+                found.update(
+                    *(marks_carried_by(held, known, self.view_class) for held in walk_held(view))
+                )
             except TooMuchError:
                 continue
         return found
