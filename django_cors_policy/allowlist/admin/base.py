@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
@@ -60,9 +60,10 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         said = format_html('<img src="{}" alt=""> {}', image, text)
         return format_html('{}<div class="help">{}</div>', said, why) if why else said
 
-    def _origins_that_allow(self, origin: str) -> list[str]:
-        """Return the origins of the rows that a search for ``origin`` finds."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        def _origins_that_allow(self, origin: str) -> list[str]:
+            """Return the origins of the rows that a search for ``origin`` finds."""
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
