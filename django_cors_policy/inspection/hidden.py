@@ -55,7 +55,7 @@ class Found:
         return PolicyError(self.declaration, reason, hint, id="E020", key=self.on)
 
 
-# Stands for the decorator that may be in a view with too many objects to search.
+# The result for a view with too many objects to search: one of them may have a decorator.
 UNKNOWN = Declaration(SAME_ORIGIN, "A decorator")
 
 
