@@ -152,6 +152,7 @@ def test_the_core_does_not_know_the_allowlist() -> None:
 
 # The modules that have no test file of their own, and where they are tested.
 TESTED_ELSEWHERE = {
+    "allowlist/admin/log.py": "tests/allowlist/admin/test_history.py",
     "allowlist/admin/base.py": "by the tests of its subclasses in tests/allowlist/admin",
     "allowlist/apps.py": "by all tests of the allowlist; without the app, in test_uninstall.py",
     "allowlist/checks.py": "tests/allowlist/test_conf.py and tests/test_docs.py",

@@ -226,8 +226,9 @@ class AllowedOrigin(models.Model):
             return  # the field reports it
         problems = row_problems(entry, policy, self.allow_credentials)
         if problems:
+            texts = [f"{problem.message} {problem.hint}" for problem in problems]
             raise ValidationError(
-                {"origin": [f"{problem.message} {problem.hint}" for problem in problems]}
+                {"origin": [ValidationError(text, code="credentials") for text in texts]}
             )
 
     @property

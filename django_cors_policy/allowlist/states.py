@@ -26,6 +26,10 @@ SOON = datetime.timedelta(days=7)
 MOST_ROWS = 10_000
 
 
+# These rules hold only for rows with credentials, so this is the narrowest fix.
+WITHOUT_CREDENTIALS = 'The row works without cookies: untick "Allow credentials". To keep them:'
+
+
 class State(str, enum.Enum):
     """The state of a row. If several apply, ``status_of`` decides which one counts."""
 
@@ -142,5 +146,7 @@ def misfit(
         return State.UNREADABLE, f"{error.message} {error.hint}"
     problems = row_problems(entry, policy, allow_credentials)
     if problems:
-        return State.REFUSED, " ".join(f"{problem.message} {problem.hint}" for problem in problems)
+        return State.REFUSED, " ".join(
+            [WITHOUT_CREDENTIALS, *(f"{problem.message} {problem.hint}" for problem in problems)]
+        )
     return None

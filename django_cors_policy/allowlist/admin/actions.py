@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import flatten_fieldsets
 from django.db import models, transaction
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from ..models import AllowedOrigin
 from ..states import State, status_of
-from .base import OriginAdmin, database
+from .base import database
+from .history import RowHistory
+from .log import log_changes, values_of
 
 EXTENSION = datetime.timedelta(days=30)
 
@@ -54,7 +53,7 @@ NOT_YOURS = ngettext_lazy(
 )
 
 
-class RowActions(OriginAdmin):
+class RowActions(RowHistory):
     """Actions that change only what the user may also change on the page of a row."""
 
     actions = ("enable", "disable", "extend")
@@ -89,17 +88,19 @@ class RowActions(OriginAdmin):
 
     @admin.action(permissions=["switch"], description=gettext_lazy("Enable selected origins"))
     def enable(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
-        changed, left = self._switch(request, queryset, to=True, message=_("Enabled."))
+        changed, left = self._switch(request, queryset, to=True)
         self._tell(request, messages.SUCCESS, ENABLED, len(changed))
         self._tell(request, messages.INFO, ENABLED_ALREADY, left)
         without_effect = sum(not status_of(row).state.is_live for row in changed)
         self._tell(request, messages.WARNING, STILL_WITHOUT_EFFECT, without_effect)
+        self.offer_undo(request, changed)
 
     @admin.action(permissions=["switch"], description=gettext_lazy("Disable selected origins"))
     def disable(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
-        changed, left = self._switch(request, queryset, to=False, message=_("Disabled."))
+        changed, left = self._switch(request, queryset, to=False)
         self._tell(request, messages.SUCCESS, DISABLED, len(changed))
         self._tell(request, messages.INFO, DISABLED_ALREADY, left)
+        self.offer_undo(request, changed)
 
     @admin.action(
         permissions=["extend"], description=gettext_lazy("Extend selected origins by 30 days")
@@ -108,37 +109,39 @@ class RowActions(OriginAdmin):
         with transaction.atomic(using=database()):
             rows = self._lock(request, queryset, "expires_at")
             expired = [row for row in rows if status_of(row).state == State.EXPIRED]
-            changed = [row for row in rows if _extend(row)]
-            self._write(request, changed, "expires_at", _("Extended by 30 days."))
+            before = [values_of(row) for row in rows]
+            for row in rows:
+                row.extend(EXTENSION)
+            changed = self._write(request, rows, before, "expires_at")
         self._tell(request, messages.SUCCESS, EXTENDED, len(changed))
         revived = sum(status_of(row).state.is_live for row in expired)
         self._tell(request, messages.WARNING, LIVE_AGAIN, revived)
         self._tell(request, messages.INFO, NEVER_EXPIRES, len(rows) - len(changed))
+        self.offer_undo(request, changed)
 
     def _switch(
-        self, request: HttpRequest, queryset: models.QuerySet[Any], *, to: bool, message: str
+        self, request: HttpRequest, queryset: models.QuerySet[Any], *, to: bool
     ) -> tuple[list[AllowedOrigin], int]:
         """Return the changed rows, and how many rows already had this value."""
         with transaction.atomic(using=database()):
             rows = self._lock(request, queryset, "is_enabled")
-            changed = [row for row in rows if row.is_enabled != to]
-            for row in changed:
+            before = [values_of(row) for row in rows]
+            for row in rows:
                 row.is_enabled = to
-            self._write(request, changed, "is_enabled", message)
+            changed = self._write(request, rows, before, "is_enabled")
         return changed, len(rows) - len(changed)
 
     def _write(
-        self, request: HttpRequest, rows: Sequence[AllowedOrigin], field: str, message: str
-    ) -> None:
-        AllowedOrigin.objects.using(database()).bulk_update(rows, [field], batch_size=500)
-        assert request.user.pk is not None  # noqa: S101 -- the admin's users are logged in
-        LogEntry.objects.log_actions(request.user.pk, rows, CHANGE, message)
-
-
-def _extend(row: AllowedOrigin) -> bool:
-    """Extend the row and return whether its expiry changed."""
-    before = row.expires_at
-    # An expiry in the year 9999 means never.
-    with contextlib.suppress(OverflowError):
-        row.extend(EXTENSION)
-    return row.expires_at != before
+        self,
+        request: HttpRequest,
+        rows: Sequence[AllowedOrigin],
+        before: Sequence[Mapping[str, Any]],
+        field: str,
+    ) -> list[AllowedOrigin]:
+        """Write and log the rows whose ``field`` has changed, and return them."""
+        pairs = list(zip(rows, before, strict=True))
+        pairs = [(row, old) for row, old in pairs if values_of(row)[field] != old[field]]
+        changed = [row for row, _old in pairs]
+        AllowedOrigin.objects.using(database()).bulk_update(changed, [field], batch_size=500)
+        log_changes(request, changed, [old for _row, old in pairs])
+        return changed

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 
 ICONS = {
     State.LIVE: "yes",
-    State.EXPIRING: "yes",
+    State.EXPIRING: "alert",
     State.DISABLED: "no",
     State.EXPIRED: "no",
-    State.UNKNOWN_POLICY: "alert",
-    State.REFUSED: "alert",
-    State.UNREADABLE: "alert",
+    State.UNKNOWN_POLICY: "no",
+    State.REFUSED: "no",
+    State.UNREADABLE: "no",
 }
 
 
@@ -81,7 +81,15 @@ class AllowedOriginAdmin(RowActions):
     """The list and the pages of allowed origins."""
 
     form = AllowedOriginForm
-    list_display = ("origin_as_read", "state", "policy", "credentials", "note", "updated_at")
+    list_display = (
+        "origin_as_read",
+        "state",
+        "policy",
+        "credentials",
+        "note",
+        "added",
+        "changed",
+    )
     list_filter = (StateFilter, ("policy", admin.AllValuesFieldListFilter), CredentialsFilter)
     date_hierarchy = "expires_at"
     search_fields = ("origin", "note")
@@ -89,7 +97,15 @@ class AllowedOriginAdmin(RowActions):
         "Enter part of an origin or note, or a full URL such as https://a.b.example.com/page. "
         "A URL also finds the wildcard rows that allow it."
     )
-    readonly_fields = ("state", "credentials", "sent_as", "created_at", "updated_at")
+    readonly_fields = (
+        "state",
+        "credentials",
+        "sent_as",
+        "created_at",
+        "added_by",
+        "updated_at",
+        "changed_by",
+    )
 
     # -- The list.
 
@@ -144,7 +160,7 @@ class AllowedOriginAdmin(RowActions):
         ]
         if obj is not None:
             fieldsets[1][1]["fields"].insert(1, "credentials")
-            fieldsets[2][1]["fields"] += ["created_at", "updated_at"]
+            fieldsets[2][1]["fields"] += [("created_at", "added_by"), ("updated_at", "changed_by")]
         return fieldsets
 
     @admin.display(description=gettext_lazy("as browsers send it"))

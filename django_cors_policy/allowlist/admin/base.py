@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import itertools
 import unicodedata
 from collections.abc import Callable, Iterable
@@ -10,6 +11,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import AdminErrorList, AdminForm
+from django.contrib.admin.utils import display_for_value
 from django.db import IntegrityError, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -17,6 +19,7 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
@@ -57,7 +60,7 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _as_state(self, icon: str, text: str, why: str) -> SafeString:
         image = static(f"admin/img/icon-{icon}.svg")
-        said = format_html('<img src="{}" alt=""> {}', image, text)
+        said = format_html('<span class="cors-state"><img src="{}" alt=""> {}</span>', image, text)
         return format_html('{}<div class="help">{}</div>', said, why) if why else said
 
     if TYPE_CHECKING:
@@ -165,6 +168,12 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         }
         folder = f"admin/{self.opts.app_label}/{self.opts.model_name}"
         return TemplateResponse(request, f"{folder}/{template}", context)
+
+
+def age(moment: datetime.datetime) -> SafeString:
+    """Return how long ago ``moment`` was, with the exact time as a tooltip."""
+    ago = _("%(time)s ago") % {"time": timesince(moment, depth=1)}
+    return format_html('<span title="{}">{}</span>', display_for_value(moment, ""), ago)
 
 
 def _origins_that_read(rows: models.QuerySet[Any], text: str) -> list[str]:

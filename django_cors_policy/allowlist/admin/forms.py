@@ -20,7 +20,7 @@ from django_cors_policy.policy import DEFAULT_ALIAS, Policy
 from ..batches import Line
 from ..models import AllowedOrigin
 from ..rows import as_people_write
-from ..states import known_policies
+from ..states import WITHOUT_CREDENTIALS, known_policies
 from ..view_credentials import named, views_that_add_credentials
 from .many import RowForms
 
@@ -95,10 +95,15 @@ class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["policy"].widget = forms.Select(choices=policy_choices(current))
 
     def add_error(self, field: str | None, error: Any) -> None:
-        """Show the errors of fields that the form does not have above the form."""
+        """Show the errors of fields that the form does not have above the form.
+
+        If the policy refuses the row because of credentials, say first that the row works without.
+        """
         if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
             errors: dict[str, list[ValidationError]] = {}
             for name, found in error.error_dict.items():
+                if "allow_credentials" in self.fields and found[0].code == "credentials":
+                    found.insert(0, ValidationError(WITHOUT_CREDENTIALS, code="credentials"))
                 errors.setdefault(name if name in self.fields else NON_FIELD_ERRORS, []).extend(
                     found
                 )

@@ -1,6 +1,16 @@
 """Many rows at once: read from and written to files, compared with the database, changed."""
 
-from .files import FIELDS, FORMATS, NEVER, as_item, parse_expires, read, read_line, render
+from .files import (
+    FIELDS,
+    FORMATS,
+    NEVER,
+    as_item,
+    parse_expires,
+    parse_moment,
+    read,
+    read_line,
+    render,
+)
 from .plan import BATCH, Line, Plan, Progress, carry_out, make_plan, problems_of, rows_with, surplus
 
 __all__ = [
@@ -15,6 +25,7 @@ __all__ = [
     "carry_out",
     "make_plan",
     "parse_expires",
+    "parse_moment",
     "problems_of",
     "read",
     "read_line",

@@ -48,15 +48,17 @@ def test_enable_and_disable(admin: Client) -> None:
     ]
     assert not AllowedOrigin.objects.filter(is_enabled=False).exists()
     assert log() == [
-        ("https://off.example", CHANGE, "Enabled."),
-        ("https://over.example", CHANGE, "Enabled."),
+        ("https://off.example", CHANGE, "Changed Enabled."),
+        ("https://over.example", CHANGE, "Changed Enabled."),
     ]
     assert token() != before
 
     LogEntry.objects.all().delete()
     before, changed_at = token(), AllowedOrigin.objects.get(pk=on.pk).updated_at
-    assert told(act(admin, "disable", on)) == ["1 origin disabled."]
-    assert log() == [("https://on.example", CHANGE, "Disabled.")]
+    told_of_disabling, undo = told(act(admin, "disable", on))
+    assert told_of_disabling == "1 origin disabled."
+    assert "undo this change" in undo
+    assert log() == [("https://on.example", CHANGE, "Changed Enabled.")]
     assert token() != before
     assert AllowedOrigin.objects.get(pk=on.pk).updated_at > changed_at
 
@@ -96,9 +98,9 @@ def test_extend(admin: Client) -> None:
     assert never.expires_at is None
     assert nearly_never.expires_at == nearly
     assert [entry[::2] for entry in log()] == [
-        ("https://off.example", "Extended by 30 days."),
-        ("https://over.example", "Extended by 30 days."),
-        ("https://soon.example", "Extended by 30 days."),
+        ("https://off.example", "Changed Expires at."),
+        ("https://over.example", "Changed Expires at."),
+        ("https://soon.example", "Changed Expires at."),
     ]
 
 
@@ -116,7 +118,7 @@ def test_actions_on_a_broken_row(admin: Client) -> None:
     row = add_raw(origin="https://app.example.com/path", policy="gone")
     act(admin, "disable", row)
     response = act(admin, "enable", row)
-    assert told(response)[-2:] == [
+    assert told(response)[-3:-1] == [
         "1 origin enabled.",
         "1 of them still has no effect. See the state column for the reason.",
     ]

@@ -84,7 +84,8 @@ pytestmark = pytest.mark.django_db
         ),
         (
             {"origin": "http://intranet.example"},
-            "refused by its policy 'http://intranet.example' uses http: an attacker on the "
+            'refused by its policy The row works without cookies: untick "Allow credentials". To '
+            "keep them: 'http://intranet.example' uses http: an attacker on the "
             "network can act as this origin, and credentials are allowed. Write "
             "'https://intranet.example', or accept the risk: add 'insecure-http' to "
             "ACCEPT_RISKS.",
@@ -352,6 +353,7 @@ def test_adding_and_changing(admin: Client) -> None:
         (
             {"origin": "http://intranet.example"},
             "origin",
+            'The row works without cookies: untick "Allow credentials". To keep them:'
             "'http://intranet.example' uses http: an attacker on the network can act as this "
             "origin, and credentials are allowed. Write 'https://intranet.example', or accept the "
             "risk: add 'insecure-http' to ACCEPT_RISKS.",
@@ -369,9 +371,20 @@ def test_errors_stand_at_their_field_and_nothing_is_lost(
     admin: Client, fields: dict[str, Any], name: str, error: str
 ) -> None:
     response = admin.post(ADD, form_data(note="kept", **fields))
-    assert response.context["adminform"].form.errors == {name: [error]}
+    errors = response.context["adminform"].form.errors
+    assert {name: "".join(told) for name, told in errors.items()} == {name: error}
     assert 'value="kept"' in response.content.decode()
     assert not AllowedOrigin.objects.exists()
+
+
+@pytest.mark.parametrize("origin", ["http://intranet.example", "https://*.github.io"])
+def test_unticking_credentials_as_the_form_says_is_enough(admin: Client, origin: str) -> None:
+    response = admin.post(ADD, form_data(origin=origin))
+    [advice, problem] = response.context["adminform"].form.errors["origin"]
+    assert advice == 'The row works without cookies: untick "Allow credentials". To keep them:'
+    assert origin in problem
+    assert admin.post(ADD, form_data(origin=origin, allow_credentials=None)).status_code == 302
+    assert status_of(AllowedOrigin.objects.get(origin=origin)).state == State.LIVE
 
 
 def test_the_same_origin_again_is_refused(admin: Client) -> None:
