@@ -87,8 +87,7 @@ class AllowedOriginAdmin(RowActions):
         "policy",
         "credentials",
         "note",
-        "added",
-        "changed",
+        "history",
     )
     list_filter = (StateFilter, ("policy", admin.AllValuesFieldListFilter), CredentialsFilter)
     date_hierarchy = "expires_at"

@@ -16,7 +16,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.options import IS_POPUP_VAR
 from django.http import HttpRequest, HttpResponse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -52,16 +52,13 @@ class RowHistory(OriginAdmin):
 
     # -- Authors.
 
-    @admin.display(description=gettext_lazy("added"), ordering="created_at")
-    def added(self, row: AllowedOrigin) -> SafeString:
-        return _when_and_who(row.created_at, _authors(row).added_by)
-
-    @admin.display(description=gettext_lazy("changed"), ordering="updated_at", empty_value="-")
-    def changed(self, row: AllowedOrigin) -> SafeString | None:
-        name = _authors(row).changed_by
-        if not name and row.updated_at - row.created_at < AT_ONCE:
-            return None
-        return _when_and_who(row.updated_at, name)
+    @admin.display(description=gettext_lazy("history"), ordering="updated_at")
+    def history(self, row: AllowedOrigin) -> SafeString:
+        added_by, changed_by = _authors(row)
+        lines = [_line(_("added"), row.created_at, added_by)]
+        if changed_by or row.updated_at - row.created_at > AT_ONCE:
+            lines.append(_line(_("changed"), row.updated_at, changed_by))
+        return format_html_join("", '<div class="help">{}</div>', ((line,) for line in lines))
 
     @admin.display(description=gettext_lazy("added by"))
     def added_by(self, row: AllowedOrigin) -> str:
@@ -163,9 +160,6 @@ def _authors(row: AllowedOrigin) -> Authors:
     return found
 
 
-def _when_and_who(moment: datetime.datetime, name: str) -> SafeString:
-    if not name:
-        return age(moment)
-    return format_html(
-        '{}<div class="help">{}</div>', age(moment), _("by %(name)s") % {"name": name}
-    )
+def _line(what: str, moment: datetime.datetime, name: str) -> SafeString:
+    line = format_html("{} {}", what, age(moment))
+    return format_html("{} {}", line, _("by %(name)s") % {"name": name}) if name else line
