@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
+from django.forms.utils import from_current_timezone, to_current_timezone
+from django.utils import timezone
 from django.utils.functional import lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from django_cors_policy.exceptions import PolicyError, PolicyErrors
 from django_cors_policy.explain import Explanation, explain
+from django_cors_policy.explain.fixes import DAYS
 from django_cors_policy.fetch import NULL
 from django_cors_policy.policy import DEFAULT_ALIAS, Policy
 
@@ -178,7 +182,10 @@ class AddManyForm(_RowForm):
 
 
 class AllowForm(_RowForm):
-    """Form for the values that are the same in all rows for refused origins."""
+    """Form for the options of all rows for refused origins.
+
+    It proposes rows that give little: without credentials, and for a limited time.
+    """
 
     class Meta:
         model = AllowedOrigin
@@ -187,6 +194,29 @@ class AllowForm(_RowForm):
 
     def _post_clean(self) -> None:
         """Do nothing: there is no row yet, and the plan validates each one."""
+
+    def proposed_data(self) -> dict[str, Any]:
+        """Return what a browser sends if the user changes nothing."""
+        # A browser does not send a box that is not ticked.
+        data = {"note": ""}
+        if "expires_at" in self.fields:
+            widget = self.fields["expires_at"].widget
+            context = widget.get_context("expires_at", proposed_expiry(timezone.now()), {})
+            # The admin's widget has a part for the date and one for the time.
+            for part in context["widget"].get("subwidgets", [context["widget"]]):
+                data[part["name"]] = part["value"]
+        return data
+
+
+def proposed_expiry(now: datetime.datetime) -> datetime.datetime:
+    """Return a whole minute about 30 days after ``now``."""
+    moment = (now + datetime.timedelta(days=DAYS)).replace(second=0, microsecond=0)
+    try:
+        from_current_timezone(to_current_timezone(moment))
+    except ValidationError:
+        # The clock is set back and shows this time twice, so the form does not accept it.
+        moment += datetime.timedelta(hours=2)
+    return moment
 
 
 def _read_lines(text: str) -> Iterator[tuple[int, str, str]]:

@@ -2,54 +2,68 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import itertools
-from collections.abc import Iterable
-from operator import attrgetter
-from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.utils import display_for_value
-from django.core.exceptions import ImproperlyConfigured
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.contrib.admin.utils import display_for_value, unquote
+from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest, HttpResponse
-from django.utils.formats import localize
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
-from django_cors_policy import fetch
-from django_cors_policy.conf import policy_book
-from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.policy import Policy, Ruling
-from django_cors_policy.resolution import rule_preflight
-
-from ..batches import Line, Plan
+from ..batches import Line
 from ..models import AllowedOrigin, RefusedOrigin
 from ..recorder import is_recording
 from ..refresher import allowlist
-from ..rows import parse_row, row_problems, shown
-from ..states import known_policies
-from .base import OriginAdmin, database
-from .forms import MOST_ORIGINS, AllowForm, describe_policy
-from .many import RowForms, form_for_many, may_add_many, plan_additions
+from .base import OriginAdmin
+from .forms import MOST_ORIGINS, AllowForm
+from .many import RowForms, form_for_many, may_add_many
+from .proposals import additions, fingerprint, propose
+from .refused_state import last_request, status
 
-REHEARSED = gettext_lazy(
-    "The policy already allows the origin. Only REPORT_ONLY refuses it. With this row, REPORT_ONLY "
-    "allows it too."
-)
+# The hidden field that says which rows the preview shows.
+SHOWN = "_shown"
+
+
+class _PreviewChangedError(Exception):
+    """The rows to add are not those that the user has seen."""
+
+
+class KindFilter(admin.SimpleListFilter):
+    """Filters by whether the policy refused the origin or only its ``REPORT_ONLY``."""
+
+    title = gettext_lazy("kind")
+    parameter_name = "kind"
+
+    def lookups(self, request: Any, model_admin: Any) -> list[tuple[str, Any]]:
+        """Return the kinds, or nothing where all entries are of one kind: Django hides that."""
+        rows = model_admin.get_queryset(request).order_by()
+        if self.value() is None and rows.values("is_rehearsal").distinct().count() < 2:
+            return []
+        return [("refused", _("refused")), ("report-only", _("would be refused (REPORT_ONLY)"))]
+
+    def queryset(self, request: Any, queryset: Any) -> models.QuerySet[Any] | None:
+        is_rehearsal = {"refused": False, "report-only": True}.get(self.value() or "")
+        return None if is_rehearsal is None else queryset.filter(is_rehearsal=is_rehearsal)
 
 
 class RefusedOriginAdmin(OriginAdmin):
     """The list and the pages of refused origins."""
 
+    class Media:
+        css = {"all": ["cors_policy_allowlist/refused.css"]}
+
     list_display = ("origin_as_read", "state", "policy", "last_request", "count", "since", "lately")
-    list_filter = (("policy", admin.AllValuesFieldListFilter), "is_rehearsal", "last_seen")
+    list_filter = (("policy", admin.AllValuesFieldListFilter), KindFilter, "last_seen")
     search_fields = ("origin", "path")
     search_help_text = gettext_lazy(
         "Enter part of an origin or path, or a full URL such as https://app.example.com/page."
@@ -94,11 +108,11 @@ class RefusedOriginAdmin(OriginAdmin):
 
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: RefusedOrigin) -> SafeString:
-        return self._as_state(*_status(row))
+        return self._as_state(*status(row))
 
     @admin.display(description=gettext_lazy("last request"), ordering="path")
     def last_request(self, row: RefusedOrigin) -> str:
-        return _last_request(row)
+        return last_request(row)
 
     @admin.display(description=gettext_lazy("first seen"), ordering="first_seen")
     def since(self, row: RefusedOrigin) -> SafeString:
@@ -114,187 +128,110 @@ class RefusedOriginAdmin(OriginAdmin):
 
     # -- Allowing.
 
+    def get_urls(self) -> list[Any]:
+        """Add the page that allows a single origin."""
+        view = self.admin_site.admin_view(self.allow_view)
+        name = f"{self.opts.app_label}_{self.opts.model_name}_allow"
+        return [path("<path:object_id>/allow/", view, name=name), *super().get_urls()]
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        """Add the "Allow this origin" link for users who may add it."""
+        context = dict(extra_context or {})
+        if self.has_allow_permission(request):
+            context["allow_url"] = self._filtered(request, "allow", object_id)
+        return super().change_view(request, object_id, form_url, context)
+
     @admin.action(
         permissions=["allow"], description=gettext_lazy("Allow selected origins (with a preview)")
     )
     def allow(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
-        """Show a preview of rows for these origins, then add them."""
+        """Show the page that allows these origins, or add them."""
         refused = list(queryset[: MOST_ORIGINS + 1])
         if len(refused) > MOST_ORIGINS:
             text = _("You selected more than %(limit)s origins. Allow them in smaller groups.")
             self.message_user(request, text % {"limit": MOST_ORIGINS}, messages.ERROR)
             return None
-        # At first, the default of a new row.
-        data: Any = request.POST if "_reviewed" in request.POST else {"allow_credentials": True}
-        row_admin = self.admin_site.get_model_admin(AllowedOrigin)
-        form = form_for_many(row_admin, request, AllowForm)(data)
+        hidden = [("action", "allow"), *((ACTION_CHECKBOX_NAME, str(row.pk)) for row in refused)]
         title = _("Allow refused origins")
-        selection = {
-            "refused": refused,
-            "action_checkbox_name": ACTION_CHECKBOX_NAME,
-            "list_url": request.get_full_path(),
-        }
-        if not form.is_valid() or "_edit" in request.POST:
-            fieldsets = [(_("For all origins"), form.fields)]
-            return self._render_form(request, "allow.html", title, form, fieldsets, **selection)
+        return self._allow(request, refused, title, request.get_full_path(), hidden)
 
-        def propose() -> list[Proposal]:
-            return _propose(refused, RowForms(row_admin, request, form))
+    def allow_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Show the same page for one origin, or add it."""
+        row = self.get_object(request, unquote(object_id))
+        if not (self.has_allow_permission(request) and self.has_view_permission(request, row)):
+            raise PermissionDenied
+        entry_url = self._filtered(request, "change", object_id)
+        if row is None:
+            return HttpResponseRedirect(entry_url)  # where Django says that it does not exist
+        title = _("Allow %(origin)s") % {"origin": row}
+        page = self._allow(request, [row], title, entry_url)
+        return page or HttpResponseRedirect(self._filtered(request, "changelist"))
 
-        def additions() -> list[Line]:
-            return [line for proposal in propose() for line in proposal.plan.added]
+    def _filtered(self, request: HttpRequest, page: str, *args: Any) -> str:
+        """Return the URL of an admin page, with the filters of the list that the user came from."""
+        filters: Any = {"preserved_filters": self.get_preserved_filters(request), "opts": self.opts}
+        return add_preserved_filters(filters, self.url_of(page, *args))
 
-        if "_confirm" in request.POST and self._add_planned(request, row_admin, additions):
-            return None
-        proposals = propose()
-        rows = [line.row for proposal in proposals for line in proposal.plan.added]
+    def _allow(
+        self,
+        request: HttpRequest,
+        refused: Sequence[RefusedOrigin],
+        title: str,
+        cancel_url: str,
+        hidden: Iterable[tuple[str, str]] = (),
+    ) -> HttpResponse | None:
+        """Return the page with options and preview, or ``None`` after adding the rows.
+
+        Only rows that the user has seen in the preview are added.
+        """
+        row_admin = self.admin_site.get_model_admin(AllowedOrigin)
+        form_class = form_for_many(row_admin, request, AllowForm)
+        proposed = form_class().proposed_data()
+        shown = request.POST.get(SHOWN)
+        form = form_class(proposed if shown is None else request.POST)
+        is_valid = form.is_valid()
+        # The preview needs valid options, also while the form shows an error.
+        used = form if is_valid else form_class({**request.POST.dict(), **proposed})
+        row_forms = RowForms(row_admin, request, used)
+
+        def seen() -> list[Line]:
+            lines = additions(propose(refused, row_forms))
+            if fingerprint(lines) != shown:
+                raise _PreviewChangedError
+            return lines
+
+        if is_valid and shown is not None and "_confirm" in request.POST:
+            try:
+                if self._add_planned(request, row_admin, seen):
+                    return None
+            except _PreviewChangedError:
+                text = _(
+                    "Nothing was added, because the preview has changed since you saw it. Check "
+                    "the updated preview and try again."
+                )
+                self.message_user(request, text, messages.ERROR)
+        proposals = propose(refused, row_forms)
+        lines = additions(proposals)
         context = {
-            **selection,
-            "form": form,
+            "hidden": [*hidden, (SHOWN, fingerprint(lines))],
             "proposals": proposals,
-            "additions": len(rows),
+            "additions": len(lines),
             # The values that the page shows are the same in all rows.
-            "first": next(iter(rows), None),
+            "first": lines[0].row if lines else None,
             "row_opts": row_admin.opts,
             "may_view_rows": row_admin.has_view_permission(request),
+            "cancel_url": cancel_url,
         }
-        title = _("Allow refused origins: preview")
-        return self._render(request, "allow_preview.html", title, context)
-
-
-# --- The state of a refused origin ---------------------------------------------------------------
-
-
-def _ruling(row: RefusedOrigin) -> Ruling | None:
-    """Return the policy that applies now to the path and method of the last refusal."""
-    request = HttpRequest()
-    request.method = "OPTIONS"
-    request.path_info = unquote(row.path)
-    request.META["HTTP_ACCESS_CONTROL_REQUEST_METHOD"] = row.method
-    try:
-        return rule_preflight(policy_book(), request)
-    except ImproperlyConfigured:
-        return None
-
-
-def _status(row: RefusedOrigin) -> tuple[str, str, str]:
-    """Return whether the same request would be allowed now: an icon, a text and a reason."""
-    ruling = _ruling(row)
-    if row.is_rehearsal:
-        return _rehearsal_status(row, ruling)
-    if ruling is None:
-        return "no", _("refused"), _("No policy applies to the last path now.")
-    if not _allows(ruling.policy, row.origin):
-        return "no", _("refused"), ""
-    return "yes", _("allowed now"), ""
-
-
-def _rehearsal_status(row: RefusedOrigin, ruling: Ruling | None) -> tuple[str, str, str]:
-    rehearsal = ruling.policy.rehearsal if ruling is not None else None
-    if rehearsal is None:
-        return "unknown", _("rehearsal"), _("No REPORT_ONLY applies to the last path now.")
-    if not _allows(rehearsal, row.origin):
-        return "alert", _("would be refused"), _("REPORT_ONLY does not allow the origin.")
-    if row.method and not {row.method, fetch.WILDCARD} & {*rehearsal.allow_methods}:
-        return "alert", _("would be refused"), _("REPORT_ONLY does not allow the method.")
-    why = _("REPORT_ONLY allows the origin now. For headers and credentials, see the log.")
-    return "yes", _("would be allowed"), why
-
-
-def _allows(policy: Policy, origin: str) -> bool:
-    """Return whether ``policy`` allows ``origin``.
-
-    This does not call ``ALLOW_ORIGIN_FUNC``, which needs the real request.
-    """
-    return policy.grant_for(origin) is not None or allowlist.grant_for(policy, origin) is not None
-
-
-def _last_request(row: RefusedOrigin) -> str:
-    text = f"{row.method} {unquote(row.path)}".strip()
-    return text if text.isprintable() else quote(text, safe=" /")
+        fieldsets = [(_("Options"), form.fields)]
+        return self._render_form(request, "allow.html", title, form, fieldsets, **context)
 
 
 def _age(moment: datetime.datetime) -> SafeString:
     ago = _("%(time)s ago") % {"time": timesince(moment, depth=1)}
     return format_html('<span title="{}">{}</span>', display_for_value(moment, ""), ago)
-
-
-class Proposal(NamedTuple):
-    """The rows to add for the refused origins of one policy."""
-
-    policy: str
-    plan: Plan
-    left_out: list[Line]
-
-
-def _propose(refused: Iterable[RefusedOrigin], row_forms: RowForms) -> list[Proposal]:
-    policies = known_policies()
-    proposals = []
-    in_order = sorted(refused, key=attrgetter("policy", "is_rehearsal", "origin"))
-    for alias, rows in itertools.groupby(in_order, attrgetter("policy")):
-        wanted: dict[str, Line] = {}
-        rehearsed: dict[str, Line] = {}
-        left_out: list[Line] = []
-        for row in rows:
-            line = row_forms.line(0, shown(row.origin), row.origin, policy=alias)
-            line.remarks.insert(0, _evidence(row))
-            if not line.problems and line.row.policy != alias:
-                remark = _(
-                    "The origin needs a row in this policy, but you do not have permission to "
-                    "choose the policy."
-                )
-                line.remarks.append(remark)
-                left_out.append(line)
-                continue
-            ruling = _ruling(row)
-            if reason := _why_no_row_counts(ruling, alias):
-                line.remarks.append(reason)
-            if not row.is_rehearsal:
-                wanted[row.origin] = line
-            elif reason := reason or _why_no_row_helps(
-                ruling, row.origin, line.row.allow_credentials
-            ):
-                line.remarks[1:] = [reason]
-                left_out.append(line)
-            else:
-                rehearsed[row.origin] = wanted.pop(row.origin, line)
-        plan = plan_additions([*wanted.values(), *rehearsed.values()], database())
-        for line in plan.added:
-            if line is rehearsed.get(line.row.origin):
-                # The plan's remarks are about the policy in force, not about REPORT_ONLY.
-                line.remarks[1:] = [str(REHEARSED)]
-        policy = policies.get(alias)
-        title = describe_policy(policy) if policy is not None else alias
-        proposals.append(Proposal(title, plan, left_out))
-    return proposals
-
-
-def _why_no_row_counts(ruling: Ruling | None, alias: str) -> str:
-    if ruling is None or ruling.policy.rows_alias == alias:
-        return ""
-    remark = _("Rows of this policy have no effect at that path, because of %(reason)s.")
-    return remark % {"reason": ruling.reason}
-
-
-def _why_no_row_helps(ruling: Ruling | None, origin: str, allow_credentials: bool) -> str:
-    """Return why a row would not make REPORT_ONLY allow its origin; empty if it would."""
-    rehearsal = ruling.policy.rehearsal if ruling is not None else None
-    if rehearsal is None:
-        return _("No REPORT_ONLY applies to the last path now.")
-    if _allows(rehearsal, origin):
-        return _(
-            "REPORT_ONLY already allows the origin, but not the method, a header or credentials."
-        )
-    with contextlib.suppress(PolicyError):  # the plan reports it
-        for problem in row_problems(parse_row(origin), rehearsal, allow_credentials):
-            return f"REPORT_ONLY: {problem.message} {problem.hint}"
-    return ""
-
-
-def _evidence(row: RefusedOrigin) -> str:
-    text = ngettext(
-        "Refused %(count)s time, last for %(request)s.",
-        "Refused %(count)s times, last for %(request)s.",
-        row.count,
-    )
-    return text % {"count": localize(row.count), "request": _last_request(row)}

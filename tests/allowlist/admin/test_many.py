@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from django_cors_policy.allowlist.admin import AllowedOriginAdmin, RefusedOrigin
 from django_cors_policy.allowlist.admin.forms import AllowedOriginForm
 from django_cors_policy.allowlist.models import AllowedOrigin, RefusedOrigin
 
+from . import test_refused
 from .pages import (
     add,
     form_data,
@@ -108,9 +110,8 @@ def before_saving(monkeypatch: pytest.MonkeyPatch) -> Callable[[Any], None]:
     return lambda function: monkeypatch.setattr(ProjectAdmin, "before_saving", function)
 
 
-def allow(client: Client, *rows: RefusedOrigin, url: str = REFUSED, **data: Any) -> Any:
-    selected = [row.pk for row in rows]
-    return client.post(url, {"action": "allow", "_selected_action": selected, **data})
+allow = partial(test_refused.allow, url=REFUSED)
+confirm = partial(test_refused.confirm, url=REFUSED)
 
 
 def add_many(client: Client, paste: str = "https://a.example", **data: Any) -> Any:
@@ -158,15 +159,14 @@ def test_fields_that_are_read_only_are_absent_where_refused_origins_are_allowed(
 ) -> None:
     fix(*FIXED)
     row = refuse()
-    form = allow(operator, row, _reviewed="1", _edit="x", **FORGED)
-    assert list(form.context["adminform"].form.fields) == []
-    preview = allow(operator, row, _reviewed="1", **FORGED)
+    preview = test_refused.preview(operator, row, url=REFUSED, **FORGED)
+    assert list(preview.context["adminform"].form.fields) == []
     assert hidden_fields(preview).keys() & {*FORGED} == set()
-    assert "_edit" not in preview.content.decode()
+    assert "_preview" not in preview.content.decode()
     text = text_of(preview)
     assert "With cookies and logins, if the policy allows them. No expiry." in text
     assert "forged" not in text
-    allow(operator, row, _reviewed="1", _confirm="x", **FORGED)
+    confirm(operator, row, **FORGED)
     added = AllowedOrigin.objects.get()
     assert (added.origin, added.allow_credentials) == (ORIGIN, True)
     assert (added.expires_at, added.note) == (None, "")
@@ -181,7 +181,8 @@ def test_who_may_not_choose_the_policy_allows_for_the_default_one(
         refuse("https://b.example", policy="partners"),
         refuse("http://c.example", policy="partners"),
     ]
-    text = text_of(allow(operator, *rows, policy="partners"))
+    options = {"policy": "partners", "allow_credentials": "on"}
+    text = text_of(test_refused.preview(operator, *rows, url=REFUSED, **options))
     assert "1 origin would be added" in text
     assert (
         "1 origin would not be added https://b.example Refused 1 time, last for GET /hello/. "
@@ -189,7 +190,7 @@ def test_who_may_not_choose_the_policy_allows_for_the_default_one(
         "policy."
     ) in text
     assert "1 origin cannot be added http://c.example" in text
-    allow(operator, *rows, _reviewed="1", _confirm="x", policy="partners")
+    confirm(operator, *rows, policy="partners")
     assert list(AllowedOrigin.objects.values_list("policy", "origin")) == [("default", ORIGIN)]
 
 
@@ -202,7 +203,7 @@ def test_who_may_not_choose_the_origin_adds_none(
     assert operator.get(ADD_MANY).status_code == 403
     assert add_many(operator).status_code == 403
     assert "allow" not in str(operator.get(REFUSED).context["action_form"])
-    allow(operator, row, _reviewed="1", _confirm="x")
+    confirm(operator, row)
     assert not AllowedOrigin.objects.exists()
 
 
@@ -231,7 +232,7 @@ def test_each_row_is_saved_by_the_project(
 
     before_saving(stamp)
     assert told(add_many(operator, "https://a.example\nhttps://b.example"))
-    allow(operator, refuse(), _reviewed="1", _confirm="x", allow_credentials="on")
+    confirm(operator, refuse(), allow_credentials="on")
     assert {row.origin: row.note for row in AllowedOrigin.objects.all()} == {
         "https://a.example": "by operator",
         "https://b.example": "by operator",
@@ -252,7 +253,7 @@ def test_a_project_that_denies_a_row_has_none_added(
     first = refuse("https://a.example")
     assert add_many(operator, "https://a.example\nhttps://b.example").status_code == 403
     other = refuse("https://b.example")
-    assert allow(operator, first, other, _reviewed="1", _confirm="x").status_code == 403
+    assert confirm(operator, first, other).status_code == 403
     assert not AllowedOrigin.objects.exists()
     assert not LogEntry.objects.exists()
     assert token() == before
@@ -307,7 +308,7 @@ def test_a_form_that_takes_any_policy(operator: Client, monkeypatch: pytest.Monk
     monkeypatch.setattr(ProjectAdmin, "form", CarelessForm)
     row = refuse(policy="defualt")
     assert "1 origin would be added" in text_of(allow(operator, row))
-    allow(operator, row, _reviewed="1", _confirm="x")
+    confirm(operator, row)
     assert AllowedOrigin.objects.get().policy == "defualt"
 
 
@@ -330,7 +331,7 @@ def test_an_admin_that_is_none_of_ours_saves_its_rows(
     PLAIN_SITE.register(AllowedOrigin, OwnAdmin)
     try:
         url = "/plain/cors_policy_allowlist/refusedorigin/"
-        allow(admin_client, refuse(), url=url, _reviewed="1", _confirm="x")
+        confirm(admin_client, refuse(), url=url)
     finally:
         PLAIN_SITE.unregister(AllowedOrigin)
     assert AllowedOrigin.objects.get().note == "own"
