@@ -8,6 +8,7 @@ from django.apps import apps as global_apps
 from django.apps.registry import Apps
 from django.db import router
 from django.db.models.signals import post_migrate
+from django.utils.translation import gettext_lazy
 
 
 class AllowlistConfig(AppConfig):
@@ -15,7 +16,7 @@ class AllowlistConfig(AppConfig):
 
     name = "django_cors_policy.allowlist"
     label = "cors_policy_allowlist"
-    verbose_name = "CORS allowlist"
+    verbose_name = gettext_lazy("CORS allowlist")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -210,16 +210,13 @@ class AllowedOrigin(models.Model):
         try:
             policies = policy_book().policies
         except PolicyErrors as error:
-            raise ValidationError(
-                {"policy": _("CORS_POLICIES is wrong: %(errors)s") % {"errors": error}}
-            ) from error
+            wrong = ValidationError(f"CORS_POLICIES is wrong: {error}", code="settings")
+            raise ValidationError({"policy": wrong}) from error
         policy = policies.get(self.policy)
         if policy is None:
             hint = did_you_mean(self.policy, policies)
-            message = _("%(policy)r is not a policy in CORS_POLICIES. %(hint)s")
-            raise ValidationError(
-                {"policy": message % {"policy": self.policy, "hint": hint}}, code="unknown"
-            )
+            message = f"{self.policy!r} is not a policy in CORS_POLICIES. {hint}"
+            raise ValidationError({"policy": ValidationError(message, code="unknown")})
         try:
             entry = parse_row(self.origin or "")
         except PolicyError:

@@ -59,7 +59,10 @@ LABELS = {
 
 @dataclass(frozen=True)
 class RowStatus:
-    """A state, its text for display, and the reason if the text does not say it."""
+    """A state, its text for display, and the reason if the text does not say it.
+
+    The reason why a row is not live is a problem, which is always in English.
+    """
 
     state: State
     text: str
@@ -135,11 +138,8 @@ def misfit(
     """Return state and reason of a row that its policy cannot use; None for other rows."""
     policy = policies.get(alias)
     if policy is None:
-        why = _("%(policy)r is not a policy in CORS_POLICIES. %(hint)s")
-        return State.UNKNOWN_POLICY, why % {
-            "policy": alias,
-            "hint": did_you_mean(alias, policies),
-        }
+        hint = did_you_mean(alias, policies)
+        return State.UNKNOWN_POLICY, f"{alias!r} is not a policy in CORS_POLICIES. {hint}"
     try:
         entry = read_row(origin)
     except PolicyError as error:

@@ -24,6 +24,7 @@ from ..states import LABELS, State, status_of, with_state
 from ..view_credentials import describe_credentials, views_that_add_credentials, with_credentials
 from .actions import RowActions
 from .base import database
+from .english import in_english
 from .forms import AddManyForm, AllowedOriginForm, CallForm
 from .many import RowForms, form_for_many, may_add_many, plan_additions
 from .test_page import deciding_row, new_row, page_context
@@ -111,7 +112,8 @@ class AllowedOriginAdmin(RowActions):
     @admin.display(description=gettext_lazy("state"))
     def state(self, row: AllowedOrigin) -> SafeString:
         status = status_of(row)
-        return self._as_state(ICONS[status.state], status.text, status.why)
+        why = status.why if status.state.is_live or not status.why else in_english(status.why)
+        return self._as_state(ICONS[status.state], status.text, why)
 
     @admin.display(description=gettext_lazy("credentials"))
     def credentials(self, row: AllowedOrigin) -> str:

@@ -26,6 +26,7 @@ from ..models import AllowedOrigin
 from ..rows import as_people_write
 from ..states import WITHOUT_CREDENTIALS, known_policies
 from ..view_credentials import named, views_that_add_credentials
+from .english import in_english
 from .many import RowForms
 
 # Some versions of SQLite accept at most 999 values in a query.
@@ -40,6 +41,9 @@ _PLAIN = {
     "spellcheck": "false",
 }
 _ORIGIN_ATTRS = {**_PLAIN, "inputmode": "url", "placeholder": "https://app.example.com"}
+
+# The codes of the model's errors that are not translated.
+ENGLISH = ("credentials", "origin", "settings", "unknown")
 
 _BYTE_ORDER_MARK = "\ufeff"
 _COMMENT = re.compile(r"(?:^|\s)#.*")
@@ -85,6 +89,14 @@ def _help_on_credentials() -> str:
     return text
 
 
+def _help_on_origins() -> str:
+    text = _(
+        "One origin per line, at most %(limit)s. Text after an origin becomes its note, instead of "
+        "the note below. Text after “#” is ignored."
+    )
+    return text % {"limit": MOST_ORIGINS}
+
+
 # Not in the model: its texts are part of migrations, so they cannot name views.
 _HELP_TEXTS = {"allow_credentials": lazy(_help_on_credentials, str)()}
 
@@ -108,6 +120,9 @@ class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
             for name, found in error.error_dict.items():
                 if "allow_credentials" in self.fields and found[0].code == "credentials":
                     found.insert(0, ValidationError(WITHOUT_CREDENTIALS, code="credentials"))
+                for problem in found:
+                    if problem.code in ENGLISH:
+                        problem.message = in_english(str(problem.message))
                 errors.setdefault(name if name in self.fields else NON_FIELD_ERRORS, []).extend(
                     found
                 )
@@ -145,11 +160,7 @@ class AddManyForm(_RowForm):
                 "wrap": "off",
             }
         ),
-        help_text=gettext_lazy(
-            "One origin per line, at most %(limit)s. Text after an origin becomes its note, "
-            "instead of the note below. Text after “#” is ignored."
-        )
-        % {"limit": MOST_ORIGINS},
+        help_text=lazy(_help_on_origins, str)(),
         error_messages={
             "max_length": gettext_lazy(
                 "The text has %(show_value)s characters; the limit is %(limit_value)s. Add the "
@@ -308,7 +319,7 @@ class CallForm(forms.Form):
         try:
             self._explain()
         except PolicyErrors as wrong:
-            self.add_error(None, [str(error) for error in wrong.errors])
+            self.add_error(None, [in_english(str(error)) for error in wrong.errors])
 
     def _explain(self) -> None:
         call = self.cleaned_data | {"method": self.cleaned_data["method"] or "GET"}
@@ -326,4 +337,4 @@ class CallForm(forms.Form):
                 try:
                     explain(**{**_PLAIN_CALL, name: value})
                 except PolicyError as error:
-                    self.add_error(name, f"{error.message} {error.hint}")
+                    self.add_error(name, in_english(f"{error.message} {error.hint}"))

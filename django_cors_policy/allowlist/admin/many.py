@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from django import forms
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from django_cors_policy.policy import Policy
@@ -98,7 +99,9 @@ def _problems_of(form: _RowForm) -> Iterable[str]:
     for name, errors in form.errors.items():
         for error in errors:
             is_about_all = name in ("origin", "policy", NON_FIELD_ERRORS)
-            yield str(error) if is_about_all else f"{form[name].label}: {error}"
+            # str() keeps the mark of a text in English.
+            text = str(error)
+            yield text if is_about_all else format_html("{}: {}", form[name].label, text)
 
 
 # --- Planning ------------------------------------------------------------------------------------

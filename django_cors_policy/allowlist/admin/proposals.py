@@ -25,6 +25,7 @@ from ..models import RefusedOrigin
 from ..rows import parse_row, row_problems, shown
 from ..states import known_policies
 from .base import database
+from .english import in_english
 from .forms import describe_policy
 from .many import RowForms, plan_additions
 from .refused_state import allows, last_request, rule_last_request
@@ -130,7 +131,7 @@ def _why_no_row_helps(ruling: Ruling | None, origin: str, allow_credentials: boo
         )
     with contextlib.suppress(PolicyError):  # the plan reports it
         for problem in row_problems(parse_row(origin), rehearsal, allow_credentials):
-            return f"REPORT_ONLY: {problem.message} {problem.hint}"
+            return in_english(f"REPORT_ONLY: {problem.message} {problem.hint}")
     return ""
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
-from django.contrib.admin.utils import display_for_value, unquote
+from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -24,7 +21,7 @@ from ..batches import Line
 from ..models import AllowedOrigin, RefusedOrigin
 from ..recorder import is_recording
 from ..refresher import allowlist
-from .base import OriginAdmin
+from .base import OriginAdmin, age
 from .forms import MOST_ORIGINS, AllowForm
 from .many import RowForms, form_for_many, may_add_many
 from .proposals import additions, fingerprint, propose
@@ -58,9 +55,6 @@ class KindFilter(admin.SimpleListFilter):
 
 class RefusedOriginAdmin(OriginAdmin):
     """The list and the pages of refused origins."""
-
-    class Media:
-        css = {"all": ["cors_policy_allowlist/refused.css"]}
 
     list_display = ("origin_as_read", "state", "policy", "last_request", "count", "since", "lately")
     list_filter = (("policy", admin.AllValuesFieldListFilter), KindFilter, "last_seen")
@@ -116,11 +110,11 @@ class RefusedOriginAdmin(OriginAdmin):
 
     @admin.display(description=gettext_lazy("first seen"), ordering="first_seen")
     def since(self, row: RefusedOrigin) -> SafeString:
-        return _age(row.first_seen)
+        return age(row.first_seen)
 
     @admin.display(description=gettext_lazy("last seen"), ordering="last_seen")
     def lately(self, row: RefusedOrigin) -> SafeString:
-        return _age(row.last_seen)
+        return age(row.last_seen)
 
     def _origins_that_allow(self, origin: str) -> list[str]:
         """Return only the origin: a refused origin is never a wildcard."""
@@ -230,8 +224,3 @@ class RefusedOriginAdmin(OriginAdmin):
         }
         fieldsets = [(_("Options"), form.fields)]
         return self._render_form(request, "allow.html", title, form, fieldsets, **context)
-
-
-def _age(moment: datetime.datetime) -> SafeString:
-    ago = _("%(time)s ago") % {"time": timesince(moment, depth=1)}
-    return format_html('<span title="{}">{}</span>', display_for_value(moment, ""), ago)

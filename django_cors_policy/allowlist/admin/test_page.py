@@ -19,6 +19,7 @@ from django_cors_policy.explain import Explanation, Finding
 from ..coverage import samples
 from ..models import AllowedOrigin, RefusedOrigin
 from ..rows import parse_row
+from .english import in_english
 
 
 class DiagramStep(NamedTuple):
@@ -82,7 +83,9 @@ def diagram(explanation: Explanation) -> Iterator[DiagramStep]:
         yield DiagramStep("request", titles[0], _lines(request.line, request.headers))
         yield DiagramStep("response", titles[1], _lines(response.line, response.headers))
         if exchange.failure:
-            yield DiagramStep("stops", _("The browser stops here"), text=exchange.failure)
+            yield DiagramStep(
+                "stops", _("The browser stops here"), text=in_english(exchange.failure)
+            )
         elif is_preflight or number < last:
             why = (
                 _("The server allows the call.")
@@ -95,7 +98,7 @@ def diagram(explanation: Explanation) -> Iterator[DiagramStep]:
     else:
         text = _("The script gets a TypeError without a reason. The browser's console shows more.")
     kind = {"allowed": "allowed", "blocked": "blocked"}.get(explanation.outcome, "doubtful")
-    yield DiagramStep(kind, explanation.verdict, text=text)
+    yield DiagramStep(kind, in_english(explanation.verdict), text=text)
 
 
 def _script(explanation: Explanation) -> Iterator[str]:
@@ -122,8 +125,8 @@ def _before(explanation: Explanation) -> str:
     if not explanation.exchanges:
         return ""
     if explanation.exchanges[0].kind == "preflight":
-        text = _("The browser sends a preflight first, because of %(what)s.")
-        return text % {"what": ", ".join(explanation.preflight_needed_for)}
+        what = ", ".join(explanation.preflight_needed_for)
+        return in_english(f"The browser sends a preflight first, because of {what}.")
     return _("The browser sends the request at once: nothing in it needs a preflight.")
 
 
