@@ -147,7 +147,7 @@ def call(query: str) -> str:
 
 WIDE_LIGHT = ((WIDE, "light"),)
 PICTURES = [
-    Picture("changelist", ROWS, edit, in_docs=(*WIDE_LIGHT, (NARROW, "light"), (WIDE, "dark"))),
+    Picture("changelist", ROWS, edit, in_docs=(*WIDE_LIGHT, (NARROW, "light"))),
     Picture("add", f"{ROWS}add/"),
     Picture("add-refused", f"{ROWS}add/", refuse_a_row),
     Picture("change", ROWS, open_row("https://preview-114.example.com")),
