@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from .pattern import ANY_PORT, MAX_ORIGIN_LENGTH, Entry, OriginPattern, split_origin
 
@@ -20,11 +20,10 @@ class OriginMatcher:
     against the whole origin.
     """
 
-    __slots__ = ("_depth", "_match_inexact", "_patterns", "_wildcards", "exact", "is_exact")
+    __slots__ = ("_inexact", "_match_inexact", "exact", "is_exact")
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         exact: set[str] = set()
-        # ".example.com" (wildcard) or "localhost" (any port) -> (scheme, port) -> the entry
         wildcards: dict[str, dict[tuple[str, str], OriginPattern]] = {}
         patterns: list[re.Pattern[str]] = []
         for entry in entries:
@@ -36,14 +35,14 @@ class OriginMatcher:
                 host = f".{entry.host}" if entry.subdomains else entry.host
                 wildcards.setdefault(host, {})[entry.scheme, entry.port] = entry
         self.exact = frozenset(exact)
-        self._wildcards = wildcards
-        self._depth = max((host.count(".") for host in wildcards if host[0] == "."), default=0)
-        self._patterns = tuple(patterns)
         # Whether all entries are exact.
         self.is_exact = not wildcards and not patterns
+        self._inexact = _InexactEntries(wildcards, tuple(patterns))
         # Ten patterns cost as much as the rest of a request, and users come from few origins. If an
-        # attacker sends random origins, the cache only loses those of the users.
-        self._match_inexact = functools.lru_cache(maxsize=REMEMBERED)(self._first_inexact)
+        # attacker sends random origins, the cache only loses those of the users. The cache refers
+        # to the entries, not to this object: a cycle would keep a replaced matcher, and with it all
+        # its origins, in memory until the next full garbage collection.
+        self._match_inexact = functools.lru_cache(maxsize=REMEMBERED)(self._inexact.first)
 
     def match(self, origin: str) -> Entry | None:
         """Return the most specific entry that allows ``origin``, or None."""
@@ -53,14 +52,36 @@ class OriginMatcher:
             return None
         return self._match_inexact(origin)
 
-    def _first_inexact(self, origin: str) -> Entry | None:
-        return next(self.matches(origin), None)
-
     def matches(self, origin: str) -> Iterator[Entry]:
         """Yield all entries that allow ``origin``, the most specific first."""
         if origin in self.exact:
             yield origin
-        if self.is_exact or (parts := split_origin(origin)) is None:
+        if not self.is_exact:
+            yield from self._inexact.matches(origin)
+
+
+class _InexactEntries:
+    """The wildcards and patterns of a matcher.
+
+    ``wildcards``: ".example.com" (subdomains) or "localhost" (any port), then (scheme, port).
+    """
+
+    __slots__ = ("_depth", "_patterns", "_wildcards")
+
+    def __init__(
+        self,
+        wildcards: Mapping[str, Mapping[tuple[str, str], OriginPattern]],
+        patterns: tuple[re.Pattern[str], ...],
+    ) -> None:
+        self._wildcards = wildcards
+        self._depth = max((host.count(".") for host in wildcards if host[0] == "."), default=0)
+        self._patterns = patterns
+
+    def first(self, origin: str) -> Entry | None:
+        return next(self.matches(origin), None)
+
+    def matches(self, origin: str) -> Iterator[Entry]:
+        if (parts := split_origin(origin)) is None:
             return
         scheme, host, port = parts
         # Split from the right, only as often as the longest wildcard needs: a host with a hundred

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import gc
 import logging
 import time
 from typing import Any
@@ -15,6 +16,8 @@ from django.utils import timezone
 from django_cors_policy.allowlist import snapshot
 from django_cors_policy.allowlist.models import AllowedOrigin, touch
 from django_cors_policy.allowlist.refresher import Allowlist
+from django_cors_policy.allowlist.snapshot import PolicyRows, Snapshot
+from django_cors_policy.origins import OriginMatcher
 
 from .conftest import ROW, SETTINGS, add, allowed, check_async, set_raw
 
@@ -251,3 +254,24 @@ class TestUnusableRows:
     def test_narrowed_rows_may_be_what_the_policy_could_not(self) -> None:
         add("http://plain.example", allow_credentials=False)
         assert allowed("http://plain.example")
+
+
+def test_no_snapshot_outlives_its_successor() -> None:
+    # A million rows take more than 100 MB, and a full garbage collection may be minutes away.
+
+    def alive() -> int:
+        kinds = (Snapshot, PolicyRows, OriginMatcher)
+        return sum(type(thing) in kinds for thing in gc.get_objects())
+
+    AllowedOrigin.objects.create(origin="https://*.first.example")
+    assert allowed("https://a.first.example")
+    gc.collect()
+    before = alive()
+    gc.disable()
+    try:
+        for number in range(5):
+            AllowedOrigin.objects.create(origin=f"https://*.a{number}.example")
+            assert allowed(f"https://b.a{number}.example")
+        assert alive() == before
+    finally:
+        gc.enable()
