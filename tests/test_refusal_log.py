@@ -119,6 +119,25 @@ def test_a_preflight(send: Send, logged: Logged) -> None:
     ]
 
 
+def test_refused_preflights_cannot_fill_djangos_log(
+    send: Send, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Django logs each 403 as a warning. Any stranger can send thousands of these."""
+    caplog.set_level(logging.INFO)
+    for _again in range(3):
+        assert preflight(send, STRANGER).status_code == 403
+    [record] = caplog.records
+    assert record.name == LOGGER
+
+
+def test_other_errors_stay_in_djangos_log(send: Send, caplog: pytest.LogCaptureFixture) -> None:
+    assert send("GET", STRANGER, "/nowhere/").status_code == 404
+    assert preflight(send, APP, path="/nowhere/").status_code == 204
+    assert send("OPTIONS", STRANGER, "/nowhere/").status_code == 404  # no preflight
+    names = [record.name for record in caplog.records if record.levelno >= logging.WARNING]
+    assert names == ["django.request"] * 2
+
+
 def test_the_parts_are_fields(send: Send, caplog: pytest.LogCaptureFixture) -> None:
     preflight(send, STRANGER, "PATCH", path="/hello/")
     [record] = [record for record in caplog.records if record.name == LOGGER]
