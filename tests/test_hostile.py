@@ -264,7 +264,7 @@ class Counting(dict[Any, Any]):
 
 def counting(*entries: str) -> tuple[OriginMatcher, Counting]:
     matcher = OriginMatcher(map(parse_origin, entries))
-    lookups = matcher._wildcards = Counting(matcher._wildcards)
+    lookups = matcher._inexact._wildcards = Counting(matcher._inexact._wildcards)
     return matcher, lookups
 
 
