@@ -37,6 +37,8 @@ _MAX_HINTED_PATTERN = 400
 # Schemes that pages do not have, or that never appear in an origin.
 PAGELESS_SCHEMES = frozenset({"about", "blob", "data", "ftp", "javascript", "mailto"})
 
+# Most entries are like this and need no full parse.
+_PLAIN = re.compile(r"https://((?:[a-z0-9_-]{1,63}\.)+[a-z]{2,63})")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 _LABEL = re.compile(r"[a-z0-9_-]+")
 # Not part of a regular expression: ".*" between a label and a dot, which is a misplaced wildcard
@@ -78,6 +80,13 @@ class _Objection(Exception):
 
 
 def _parse(text: str) -> OriginPattern:
+    plain = _PLAIN.fullmatch(text)
+    if plain and len(plain[1]) <= MAX_HOST_LENGTH and text.count(".") < MAX_LABELS:
+        return OriginPattern("https", plain[1], "", False)
+    return _parse_in_full(text)
+
+
+def _parse_in_full(text: str) -> OriginPattern:
     scheme, authority = _split(text)
     host, port = _split_port(authority)
     subdomains = host.startswith("*.")

@@ -516,3 +516,31 @@ def test_an_address_without_brackets(text: str, guess: str) -> None:
 )
 def test_guess(text: str, guess: str | None) -> None:
     assert guess_origin(text) == guess
+
+
+# --- The short path ------------------------------------------------------------------------------
+
+plain_labels = st.from_regex(r"[a-z0-9_-]{1,3}|[a-z0-9_-]{61,65}|xn--[a-z0-9]{1,5}", fullmatch=True)
+plain_hosts = st.lists(plain_labels, min_size=1, max_size=130).map(".".join)
+
+
+@example("https://a.0x1")
+@example("https://1.2.3.4")
+@example("https://a.1")
+@example("https://a..example")
+@example("https://.example")
+@example("https://example.com.")
+@example("https://localhost")
+@example("https://app.example.com\n")
+@example("https://" + ".".join(["a"] * 31 + ["ab"]))
+@example("https://" + ".".join(["a"] * 32 + ["ab"]))
+@example("https://" + ".".join(["a" * 63] * 4 + ["ab"]))
+@given(plain_hosts.map("https://{}".format) | origin_like)
+def test_the_short_path_agrees_with_the_full_parse(text: str) -> None:
+    try:
+        expected = parser._parse_in_full(text)
+    except parser._Objection:
+        with pytest.raises(PolicyError):
+            parse_origin(text)
+    else:
+        assert parse_origin(text) == expected
