@@ -156,6 +156,7 @@ TESTED_ELSEWHERE = {
     "allowlist/admin/base.py": "by the tests of its subclasses in tests/allowlist/admin",
     "allowlist/apps.py": "by all tests of the allowlist; without the app, in test_uninstall.py",
     "allowlist/checks.py": "tests/allowlist/test_conf.py and tests/test_docs.py",
+    "allowlist/management/arguments.py": "by the tests of cors_origins and tests/test_stable.py",
     "allowlist/signals.py": "defines signals; tests/allowlist/test_changes.py receives them",
     "apps.py": "registers the checks that tests/checks runs",
     "explain/findings.py": "defines data; tests/explain reads it",

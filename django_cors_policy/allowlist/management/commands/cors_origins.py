@@ -2,44 +2,40 @@
 
 from __future__ import annotations
 
-import argparse
-import copy
-import datetime
-import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from django.core.checks import Tags
 from django.core.exceptions import ValidationError
-from django.core.management.base import (
-    BaseCommand,
-    CommandError,
-    CommandParser,
-    DjangoHelpFormatter,
-)
-from django.db import Error, IntegrityError, connections
-from django.utils import timezone
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error, IntegrityError
 
 from django_cors_policy.allowlist import batches
-from django_cors_policy.allowlist.batches import NEVER, Line, Plan
+from django_cors_policy.allowlist.batches import Line, Plan
 from django_cors_policy.allowlist.database import UndecidedDatabaseError, allowlist_database
+from django_cors_policy.allowlist.management.arguments import STANDARD, add_subcommands
+from django_cors_policy.allowlist.management.words import (
+    as_cells,
+    differences,
+    in_words,
+    name_of,
+    why_not_changed,
+    why_not_open,
+)
 from django_cors_policy.allowlist.models import AllowedOrigin
 from django_cors_policy.allowlist.rows import parse_row, shown
 from django_cors_policy.allowlist.states import RowStatus, State, status_of
-from django_cors_policy.allowlist.view_credentials import describe_credentials
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean, short_repr
 from django_cors_policy.management.terminal import write, write_table
-from django_cors_policy.policy import DEFAULT_ALIAS
 
 # No policy can use these rows. They need attention.
 MISFITS = (State.UNKNOWN_POLICY, State.REFUSED, State.UNREADABLE)
 
-STANDARD = "-"  # standard input or output
 # Wider than any line of progress.
 BLANK_LINE = "\r" + " " * 60 + "\r"
 
@@ -52,114 +48,14 @@ class Command(BaseCommand):
     requires_system_checks = (Tags.security,)
 
     def add_arguments(self, parser: CommandParser) -> None:
-        # Django's own options may also follow the subcommand. Without defaults there, options
-        # before the subcommand keep their values.
-        shared = copy.deepcopy(parser)
-        for action in shared._actions:  # noqa: SLF001 -- argparse has no public way to get them
-            action.default = argparse.SUPPRESS
-        shared.add_argument(
-            "--database",
-            choices=tuple(connections),
-            help="the database to use (default: the one that requests read the rows from)",
-        )
-        commands = parser.add_subparsers(dest="subcommand", metavar="SUBCOMMAND", required=True)
-
-        def subcommand(name: str, run: Callable[..., None], summary: str) -> CommandParser:
-            command: CommandParser = commands.add_parser(
-                name,
-                parents=[shared],
-                add_help=False,
-                help=summary,
-                description=f"{summary[0].upper()}{summary[1:]}.",
-                formatter_class=DjangoHelpFormatter,
-            )
-            command.set_defaults(run=run)
-            return command
-
-        command = subcommand("list", self._list, "show the rows and their states")
-        command.add_argument("--policy", metavar="ALIAS", help="only rows of this policy")
-        command.add_argument(
-            "--state", choices=[state.value for state in State], help="only rows in this state"
-        )
-        command.add_argument(
-            "--format",
-            choices=("table", *batches.FORMATS),
-            default="table",
-            help="a table for people (the default), or JSON or CSV for scripts",
-        )
-
-        command = subcommand("add", self._add, "add origins; existing rows do not change")
-        command.add_argument("origins", nargs="+", metavar="ORIGIN")
-        self._add_policy_argument(command)
-        command.add_argument(
-            "--expires",
-            metavar="WHEN",
-            help=f"a duration (30m, 12h, 7d, 2w), a date or time (2030-12-24T18:00Z), or {NEVER}",
-        )
-        command.add_argument("--note", help="who owns the origin, and who asked for the row")
-        command.add_argument(
-            "--credentials",
-            action=argparse.BooleanOptionalAction,
-            help="allow cookies and logins, if the policy allows them (default: yes)",
-        )
-        command.add_argument(
-            "--update",
-            action="store_true",
-            help="change existing rows that have other values, instead of failing",
-        )
-
-        command = subcommand("remove", self._remove, "remove origins from the allowlist")
-        command.add_argument("origins", nargs="+", metavar="ORIGIN")
-        self._add_policy_argument(command)
-        command.add_argument(
-            "--missing-ok",
-            action="store_true",
-            help="do not fail if an origin is missing",
-        )
-
-        command = subcommand("import", self._import, "import the rows of a file, all or none")
-        command.add_argument("file", metavar="FILE", help="a .json or .csv file, or - for stdin")
-        command.add_argument(
-            "--format",
-            choices=batches.FORMATS,
-            help="the format, if the file name does not show it",
-        )
-        command.add_argument(
-            "--policy",
-            metavar="ALIAS",
-            help="the policy of all rows; a row with another policy is an error",
-        )
-        command.add_argument(
-            "--prune",
-            action="store_true",
-            help="remove rows that are not in the file (with --policy: only rows of that policy)",
-        )
-        command.add_argument(
-            "--dry-run", action="store_true", help="show the changes without making them"
-        )
-
-        command = subcommand("export", self._export, "write the rows to a file for import")
-        command.add_argument(
-            "file",
-            metavar="FILE",
-            nargs="?",
-            default=STANDARD,
-            help="default: - for stdout",
-        )
-        command.add_argument(
-            "--format",
-            choices=batches.FORMATS,
-            help="the format, if the file name does not show it",
-        )
-        command.add_argument("--policy", metavar="ALIAS", help="only rows of this policy")
-
-    def _add_policy_argument(self, command: CommandParser) -> None:
-        command.add_argument(
-            "--policy",
-            metavar="ALIAS",
-            default=DEFAULT_ALIAS,
-            help="the policy in CORS_POLICIES (default: %(default)s)",
-        )
+        run = {
+            "list": self._list,
+            "add": self._add,
+            "remove": self._remove,
+            "import": self._import,
+            "export": self._export,
+        }
+        add_subcommands(parser, run)
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Read from the database that requests use, too: a replica may lag behind.
@@ -220,7 +116,7 @@ class Command(BaseCommand):
         return found
 
     def _write_table(self, rows: Sequence[tuple[AllowedOrigin, RowStatus]]) -> None:
-        cells = ((_as_cells(row, status), status.state in MISFITS) for row, status in rows)
+        cells = ((as_cells(row, status), status.state in MISFITS) for row, status in rows)
         write_table(self, ("POLICY", "ORIGIN", "STATE", "CREDENTIALS", "NOTE"), cells)
         counts = Counter(status.state.value for _, status in rows)
         summary = ", ".join(
@@ -229,7 +125,7 @@ class Command(BaseCommand):
         write(self, f"\n{len(rows)} rows: {summary}." if rows else "\nNo rows.")
         for row, status in rows:
             if status.state in MISFITS:
-                write(self, f"{_in_words(row)}: {status.why}")
+                write(self, f"{in_words(row)}: {status.why}")
 
     # -- add and remove
 
@@ -249,9 +145,9 @@ class Command(BaseCommand):
             raise _refusal(problem for line in plan.refused for problem in line.problems)
         refused = [text for line in plan.unchanged for text in batches.problems_of(line.row)]
         for line in [*plan.changed, *plan.unchanged]:
-            refused += _why_not_open(line.row)
+            refused += why_not_open(line.row)
         if not options["update"]:
-            refused += map(_why_not_changed, plan.changed)
+            refused += map(why_not_changed, plan.changed)
         if refused:
             raise _refusal(refused)
         batches.carry_out(plan, using)
@@ -261,7 +157,7 @@ class Command(BaseCommand):
             ("Unchanged", plan.unchanged),
         ):
             for line in lines:
-                self._report(f"{what}: {_in_words(line.row)}.", options)
+                self._report(f"{what}: {in_words(line.row)}.", options)
 
     def _remove(self, using: str, options: Mapping[str, Any]) -> None:
         policy = options["policy"]
@@ -284,7 +180,7 @@ class Command(BaseCommand):
             raise _refusal(refused)
         batches.carry_out(Plan(removed=list(rows.values())), using)
         for row in rows.values():
-            self._report(f"Removed: {_name(row)}.", options)
+            self._report(f"Removed: {name_of(row)}.", options)
         for origin in missing:
             self._report(f"Not found: {shown(origin)} in policy {policy!r}.", options)
 
@@ -324,11 +220,11 @@ class Command(BaseCommand):
 
     def _write_plan(self, plan: Plan) -> None:
         for row in plan.removed:
-            write(self, self.style.ERROR(f"- {_in_words(row)}"))
+            write(self, self.style.ERROR(f"- {in_words(row)}"))
         for line in plan.added:
-            write(self, self.style.SUCCESS(f"+ {_in_words(line.row)}"))
+            write(self, self.style.SUCCESS(f"+ {in_words(line.row)}"))
         for line in plan.changed:
-            write(self, self.style.WARNING(f"~ {_name(line.row)}: {_differences(line)}"))
+            write(self, self.style.WARNING(f"~ {name_of(line.row)}: {differences(line)}"))
 
     def _export(self, using: str, options: Mapping[str, Any]) -> None:
         name = options["file"]
@@ -369,24 +265,6 @@ def _read_origins(origins: Iterable[str], values: Mapping[str, Any]) -> list[Lin
     return [batches.read_line(0, {"origin": text, **values}, None) for text in origins]
 
 
-def _why_not_open(row: AllowedOrigin) -> list[str]:
-    """Return why an existing row does not allow its origin, if so."""
-    if not row.is_enabled:
-        why = "it is disabled. Enable it in the admin, or remove it and add it again."
-    elif row.expires_at is not None and row.is_expired:
-        why = f"it expired {_moment(row.expires_at)}. Set a new expiry: --update --expires 7d."
-    else:
-        return []
-    return [f"{_name(row)} already exists, but {why}"]
-
-
-def _why_not_changed(line: Line) -> str:
-    return (
-        f"{_name(line.row)} already exists with other values: {_differences(line)}. "
-        "To change it, use --update."
-    )
-
-
 def _why_not_removed(
     origin: str, policy: str, elsewhere: Sequence[str], missing_ok: bool
 ) -> list[str]:
@@ -422,52 +300,3 @@ def _format(name: str, format: str | None) -> str:
     if suffix not in batches.FORMATS:
         raise CommandError(f"{name}: Unknown format. Use --format json or --format csv.")
     return suffix
-
-
-def _as_cells(row: AllowedOrigin, status: RowStatus) -> tuple[str, str, str, str, str]:
-    return (
-        row.policy,
-        shown(row.origin),
-        status.text.replace("\N{NO-BREAK SPACE}", " "),
-        describe_credentials(row),
-        row.note,
-    )
-
-
-def _name(row: AllowedOrigin) -> str:
-    return f"{shown(row.origin)} in policy {row.policy!r}"
-
-
-def _in_words(row: AllowedOrigin) -> str:
-    facts = [_name(row)]
-    if not row.is_enabled:
-        facts.append("disabled")
-    if row.expires_at is not None:
-        facts.append(_until(row.expires_at))
-    if not row.allow_credentials:
-        facts.append("without credentials")
-    return ", ".join(facts)
-
-
-def _differences(line: Line) -> str:
-    return ", ".join(
-        f"{name} is {_value(before)}, not {_value(getattr(line.row, name))}"
-        for name, before in line.before.items()
-    )
-
-
-def _value(value: object) -> str:
-    if isinstance(value, datetime.datetime):
-        return _moment(value)
-    # As in exported files.
-    return short_repr(value) if isinstance(value, str) else json.dumps(value)
-
-
-def _until(moment: datetime.datetime) -> str:
-    return f"{'expired' if moment <= timezone.now() else 'until'} {_moment(moment)}"
-
-
-def _moment(moment: datetime.datetime) -> str:
-    if timezone.is_aware(moment):
-        moment = timezone.localtime(moment)
-    return f"{moment:%Y-%m-%d %H:%M:%S %Z}".rstrip()
