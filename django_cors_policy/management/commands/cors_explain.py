@@ -16,7 +16,7 @@ from django.urls import NoReverseMatch, reverse
 
 from django_cors_policy import fetch
 from django_cors_policy.explain import Exchange, Explanation, Finding, explain
-from django_cors_policy.management.terminal import printable, write
+from django_cors_policy.management.terminal import closed_pipes_allowed, printable, write
 
 BLOCKED, MISUSED = 1, 2  # exit statuses
 
@@ -110,10 +110,11 @@ class Command(BaseCommand):
         except ImproperlyConfigured as error:
             lines = map(printable, str(error).split("\n"))
             raise CommandError("\n".join(lines), returncode=MISUSED) from error
-        if options["format"] == "json":
-            self.stdout.write(json.dumps(explanation.as_dict(), indent=2))
-        else:
-            self._write(explanation)
+        with closed_pipes_allowed(self):
+            if options["format"] == "json":
+                self.stdout.write(json.dumps(explanation.as_dict(), indent=2))
+            else:
+                self._write(explanation)
         failing = ("blocked", "csrf") if options["fail_on_csrf"] else ("blocked",)
         if explanation.outcome in failing:
             sys.exit(BLOCKED)
@@ -121,7 +122,6 @@ class Command(BaseCommand):
     def _write(self, explanation: Explanation) -> None:
         self._lines: list[str] = []
         self._write_explanation(explanation)
-        # In one write, so that a pipe that closes early, such as to "head", does no harm.
         write(self, "\n".join(self._lines))
 
     # -- The parts, the most important first.

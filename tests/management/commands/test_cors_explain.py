@@ -652,6 +652,22 @@ def test_explains_while_the_database_is_down(folder: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("format", ["text", "json"])
+@pytest.mark.parametrize(("origin", "status"), [(APP, 0), (STRANGER, 1)])
+def test_a_reader_that_stops_early(origin: str, status: int, format: str) -> None:
+    """The exit status still says whether the call is allowed."""
+    reads, writes = os.pipe()
+    os.close(reads)
+    with os.fdopen(writes, "w", encoding="utf-8") as pipe:
+        command = ("cors_explain", origin, "GET", "/hello/", f"--format={format}")
+        try:
+            call_command(*command, stdout=pipe)
+            ended = 0
+        except SystemExit as ending:
+            ended = ending.code
+    assert ended == status
+
+
 @pytest.mark.parametrize(("options", "is_coloured"), [([], True), (["--no-color"], False)])
 @pytest.mark.slow
 def test_colours_in_a_terminal_and_none_in_a_pipe(
