@@ -16,7 +16,7 @@ class RowMatch(NamedTuple):
 
     - ``allows``: whether the row matches the origin.
     - ``is_live``: whether the row is in force. If not, ``state`` says why.
-    - ``code``: the state for programs, such as "disabled".
+    - ``obstacles``: all states that keep the row out of force, for programs, such as "disabled".
     """
 
     key: int
@@ -24,17 +24,14 @@ class RowMatch(NamedTuple):
     allows: bool
     is_live: bool
     state: str
-    code: str = ""
+    obstacles: tuple[str, ...] = ()
 
 
 class RowChange(NamedTuple):
-    """A row to add or to change. ``values`` are the fields that change, as ``cors_origins`` takes
-    them. ``is_new``: another row with this origin is removed first.
-    """
+    """A row to add or to change. ``values`` are the fields that change."""
 
     origin: str
     values: Mapping[str, Any]
-    is_new: bool = False
 
 
 class PlannedRow(NamedTuple):

@@ -137,15 +137,31 @@ def rows_about(policy: Policy, origin: str) -> list[RowMatch]:
     rows = []
     for row in found:
         status = status_of(row)
-        state = " ".join(filter(None, (status.text, status.why)))
-        allows = row.origin in order
         rows.append(
-            RowMatch(row.pk, row.origin, allows, status.state.is_live, state, status.state.value)
+            RowMatch(
+                key=row.pk,
+                entry=row.origin,
+                allows=row.origin in order,
+                is_live=status.state.is_live,
+                state=" ".join(filter(None, (status.text, status.why))),
+                obstacles=obstacles(row),
+            )
         )
     return sorted(
         rows,
         key=lambda row: (not row.allows, not row.is_live, order.get(row.entry, 0), row.key),
     )
+
+
+def obstacles(row: AllowedOrigin) -> tuple[str, ...]:
+    """Return all states that keep ``row`` out of force. ``status_of`` returns the first one."""
+    found = misfit(known_policies(), row.policy, row.origin, row.allow_credentials)
+    states = {
+        State.DISABLED: not row.is_enabled,
+        State.EXPIRED: row.is_expired,
+        **({found[0]: True} if found is not None else {}),
+    }
+    return tuple(state.value for state, applies in states.items() if applies)
 
 
 class Wildcards:

@@ -6,9 +6,8 @@ from django_cors_policy.conf import policy_book
 from django_cors_policy.hooks import PlannedRow, RowChange
 from django_cors_policy.policy import Policy
 
-from .batches import make_plan, problems_of, read_line
+from .batches import make_plan, read_line
 from .database import allowlist_database
-from .models import AllowedOrigin
 from .snapshot import grant_by_row
 
 
@@ -16,11 +15,7 @@ def plan_row(policy: Policy, change: RowChange, origin: str) -> PlannedRow:
     """What ``change`` would grant ``origin`` under ``policy``. Nothing is written."""
     item = {"policy": policy.rows_alias, "origin": change.origin, **change.values}
     line = read_line(0, item, None)
-    if change.is_new and not line.problems:
-        line.row = AllowedOrigin(policy=line.policy, origin=line.origin, **line.values)
-        line.problems = problems_of(line.row)
-    elif not line.problems:
-        make_plan([line], allowlist_database())
+    make_plan([line], allowlist_database())
     if line.problems:
         return PlannedRow(tuple(line.problems))
     return PlannedRow(grant=grant_by_row(policy_book(), line.row, policy, origin))

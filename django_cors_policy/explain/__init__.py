@@ -9,6 +9,16 @@ from __future__ import annotations
 
 from .explanation import Explanation, explain
 from .findings import Finding, Fix
+from .fixes import reactivation, row_command
 from .playback import Exchange, Message
 
-__all__ = ["Exchange", "Explanation", "Finding", "Fix", "Message", "explain"]
+__all__ = [
+    "Exchange",
+    "Explanation",
+    "Finding",
+    "Fix",
+    "Message",
+    "explain",
+    "reactivation",
+    "row_command",
+]

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
-
-from django.utils import timezone
 
 from django_cors_policy import browser, fetch
 from django_cors_policy.browser import Call
@@ -20,8 +17,6 @@ from django_cors_policy.why_refused import nearest, why_refused
 
 from .findings import Finding, Fix
 from .fixes import (
-    DAYS,
-    EXPIRY,
     add_default_policy,
     add_row,
     add_to_setting,
@@ -31,6 +26,7 @@ from .fixes import (
     fixes_that_add,
     omit_credentials,
     place_of,
+    reactivate_row,
     remove_middleware,
     replace_decorator,
     run_check,
@@ -205,7 +201,7 @@ def _credentials(policy: Policy, call: Call) -> Finding:
     if row is not None:
         text = f"The script sends credentials, but row {row.key} does not allow them."
         change = RowChange(row.entry, {"allow_credentials": True})
-        fix = edit_row(policy, change, ("add", "--credentials", "--update"))
+        fix = edit_row(policy, change, "add", "--credentials", "--update")
         return Finding("row-credentials", text, (omit_credentials(), fix), row.key)
     text = "The script sends credentials, but the origin 'null' can never use them."
     return Finding("null", text, (omit_credentials(),))
@@ -263,7 +259,7 @@ def _origin(ruling: Ruling, step: Step) -> Finding:
     if dead is not None:
         state = dead.state.removesuffix(".")
         text = f"Row {dead.key} ({dead.entry!r}) covers the origin, but has no effect: {state}."
-        return Finding("row", text, (_reactivate(dead, policy, step.call),), dead.key)
+        return Finding("row", text, (_allow_again(dead, policy, step.call),), dead.key)
     fixes = fixes_that_add(policy, "ALLOW_ORIGINS", origin)
     takes_rows = policy.rows_alias is not None and hooks.origin_source is not None
     if takes_rows and origin != fetch.NULL:
@@ -306,17 +302,11 @@ def _why_refused(ruling: Ruling, rows: Sequence[RowMatch], step: Step) -> tuple[
     return why, None
 
 
-def _reactivate(row: RowMatch, policy: Policy, call: Call) -> Fix:
+def _allow_again(row: RowMatch, policy: Policy, call: Call) -> Fix:
     """Return a fix that allows the origin, and no other origin that the row covers."""
     if row.entry != call.origin:
         return add_row(policy, call.origin, credentials=call.credentials)
-    if row.code == "expired":
-        values = {"expires_at": timezone.now() + datetime.timedelta(days=DAYS)}
-        return edit_row(policy, RowChange(row.entry, values), ("add", *EXPIRY, "--update"))
-    if row.code == "disabled":
-        return add_row(policy, call.origin, credentials=call.credentials, is_new=True)
-    change = RowChange(row.entry, {"allow_credentials": False})
-    return edit_row(policy, change, ("add", "--no-credentials", "--update"))
+    return reactivate_row(policy, row)
 
 
 def _read(text: str) -> Entry | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from django_cors_policy import fetch
 from django_cors_policy.conf import SETTING
 from django_cors_policy.decorators import Declaration, DecoratorPlace
 from django_cors_policy.exceptions import PolicyErrors, short_repr
-from django_cors_policy.hooks import RowChange
+from django_cors_policy.hooks import RowChange, RowMatch
 from django_cors_policy.inspection import name_of
 from django_cors_policy.policy import DEFAULT_ALIAS, DEFAULTS, LISTS, Policy, compile_policy
 
@@ -32,6 +32,7 @@ MOST_WRITTEN_OUT = 5
 # How long a row lasts that a fix adds.
 DAYS = 30
 EXPIRY = ("--expires", f"{DAYS}d")
+NO_CREDENTIALS = ("--no-credentials",)
 
 
 class PlannedChange(NamedTuple):
@@ -244,30 +245,51 @@ def _write_in_script(line: str, **call: Any) -> Fix:
 # -- Allowlist rows.
 
 
-def add_row(policy: Policy, origin: str, *, credentials: bool, is_new: bool = False) -> Fix:
-    """A fix that allows ``origin`` for some time, with credentials only if they are needed.
-
-    ``is_new``: the row that is there is removed first.
-    """
+def add_row(policy: Policy, origin: str, *, credentials: bool) -> Fix:
+    """A fix that allows ``origin`` for some time, with credentials only if they are needed."""
     values: dict[str, Any] = {"expires_at": timezone.now() + datetime.timedelta(days=DAYS)}
     options: tuple[str, ...] = EXPIRY
     if policy.allow_credentials and not credentials:
         values["allow_credentials"] = False
-        options = ("--no-credentials", *EXPIRY)
-    removal = (("remove",),) if is_new else ()
-    return edit_row(policy, RowChange(origin, values, is_new), *removal, ("add", *options))
+        options = (*NO_CREDENTIALS, *EXPIRY)
+    return edit_row(policy, RowChange(origin, values), "add", *options)
 
 
-def edit_row(policy: Policy, row: RowChange, *commands: tuple[str, ...]) -> Fix:
-    """A fix that runs subcommands of ``cors_origins``, each given with its options."""
-    alias = [] if policy.alias == DEFAULT_ALIAS else ["--policy", policy.alias]
-    lines = tuple(
-        shlex.join(["python", "manage.py", "cors_origins", name, row.origin, *alias, *options])
-        for name, *options in commands
-    )
-    text = f"In a shell, run {'this command' if len(lines) == 1 else 'these commands'}:"
+def reactivate_row(policy: Policy, row: RowMatch) -> Fix:
+    """A fix that puts ``row`` in force, and changes only what keeps it out of force."""
+    values: dict[str, Any] = {"is_enabled": True}
+    if "refused" in row.obstacles:
+        values["allow_credentials"] = False
+    if "expired" in row.obstacles:
+        values["expires_at"] = timezone.now() + datetime.timedelta(days=DAYS)
+    return edit_row(policy, RowChange(row.entry, values), *reactivation(row.obstacles))
+
+
+def reactivation(obstacles: Collection[str]) -> tuple[str, ...]:
+    """The subcommand of ``cors_origins``, and its options, that put a row in force.
+
+    ``obstacles`` are those of ``RowMatch``.
+    """
+    options: tuple[str, ...] = ()
+    if "refused" in obstacles:
+        options = NO_CREDENTIALS
+    if "expired" in obstacles:
+        options = (*options, *EXPIRY)
+    return ("enable", *options) if "disabled" in obstacles else ("add", *options, "--update")
+
+
+def edit_row(policy: Policy, row: RowChange, subcommand: str, *options: str) -> Fix:
+    """A fix that runs a subcommand of ``cors_origins``."""
+    lines = (row_command(policy.alias, row.origin, subcommand, *options),)
     change = Change(row=PlannedChange(policy, row))
-    return Proposal("shell", lines, text, lines, change=change)
+    return Proposal("shell", lines, "In a shell, run this command:", lines, change=change)
+
+
+def row_command(alias: str, origin: str, subcommand: str, *options: str) -> str:
+    """The command that runs a subcommand of ``cors_origins``, to paste into a shell."""
+    policy = [] if alias == DEFAULT_ALIAS else ["--policy", alias]
+    words = ["python", "manage.py", "cors_origins", subcommand, origin, *policy, *options]
+    return shlex.join(words)
 
 
 def run_check() -> Fix:

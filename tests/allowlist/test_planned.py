@@ -46,17 +46,15 @@ def test_changed_row() -> None:
     assert planned(RowChange(ROW, {"expires_at": later})) == ("", None)  # still disabled
     assert planned(RowChange(ROW, {"is_enabled": True})) == ("", False)
     assert planned(RowChange(ROW, {"is_enabled": True, "allow_credentials": True})) == ("", True)
-    assert planned(RowChange(ROW, {}, is_new=True)) == ("", True)
 
 
-@pytest.mark.parametrize("is_new", [True, False])
 @pytest.mark.parametrize("origin", ["http://row.example", "https://row.example/path"])
-def test_refused_row(origin: str, is_new: bool) -> None:
-    problems, credentials = planned(RowChange(origin, {}, is_new))
-    assert problems
+def test_refused_row(origin: str) -> None:
+    problems, credentials = planned(RowChange(origin, {}))
+    assert problems.startswith(f"'{origin}' ")  # no advice about options
     assert credentials is None
 
 
 def test_value_that_cannot_be_read() -> None:
-    problems, _ = planned(RowChange(ROW, {"is_enabled": "perhaps"}, is_new=True))
+    problems, _ = planned(RowChange(ROW, {"is_enabled": "perhaps"}))
     assert problems.startswith("is_enabled: ")

@@ -5,17 +5,23 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from django.core.handlers.wsgi import WSGIHandler
 
+from django_cors_policy.allowlist.models import AllowedOrigin
+from django_cors_policy.allowlist.refresher import allowlist
 from django_cors_policy.explain import explain
+from django_cors_policy.hooks import hooks
 from tests.browsers.harness import APP, fetch_in_page, open_sandbox
 from tests.explain.test_fixes import COMMON, OURS, apply
 
 pytestmark = pytest.mark.browser
+
+LONG_AGO = datetime.datetime(2001, 2, 3, tzinfo=datetime.timezone.utc)
 
 
 @dataclass(frozen=True)
@@ -115,3 +121,33 @@ def works(frame, server, case, call):
         and f'"method": "{call["method"].upper()}"' in answer.body
         and set(case.reads) <= set(answer.headers)
     )
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("fields", "subcommand"),
+    [
+        ({"is_enabled": False}, "enable"),
+        ({"is_enabled": False, "expires_at": LONG_AGO}, "enable"),
+        ({"expires_at": LONG_AGO}, "add"),
+    ],
+    ids=["disabled", "disabled-and-expired", "expired"],
+)
+def test_fix_of_a_row_works(page, server, allow, settings, monkeypatch, fields, subcommand):
+    monkeypatch.setattr(hooks, "origin_source", allowlist)
+    settings.CORS_ALLOWLIST = {"REFRESH_SECONDS": 0}
+    allowlist.reset()
+    allow(ALLOW_ORIGINS=["https://other.example"])
+    origin = server.origin(APP)
+    row = AllowedOrigin.objects.create(origin=origin, note="Ann's", **fields)
+    case = Case("row", call={"method": "PUT"})
+    call = {"origin": origin, "url": server.url(case.path), **case.call}
+    assert not works(page, server, case, call)
+    [cause] = explain(**call).causes
+    assert cause.code == case.code
+    [fix] = cause.fixes
+    assert f" cors_origins {subcommand} " in fix.lines[0]
+    apply(fix, settings, call, None)
+    assert works(page, server, case, call)
+    row.refresh_from_db()
+    assert row.note == "Ann's"

@@ -482,6 +482,20 @@ CASES = [
         rows=(Row("https://row.example", {"is_enabled": False}),),
     ),
     Case(
+        "row-of-a-policy-disabled-and-expired",
+        "row",
+        "has no effect: disabled",
+        ("shell",),
+        {"origin": "https://row.example", "url": f"{API}/shop/items/"},
+        {"CORS_POLICIES": {"shop": {"PATHS": ["/shop/"]}}},
+        rows=(
+            Row(
+                "https://row.example",
+                {"is_enabled": False, "expires_at": YESTERDAY, "policy": "shop"},
+            ),
+        ),
+    ),
+    Case(
         "row-expired",
         "row",
         "has no effect: expired 1\N{NO-BREAK SPACE}day ago",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import threading
 from typing import Any
 
@@ -21,6 +22,7 @@ from .test_fixes import OURS
 pytestmark = pytest.mark.usefixtures("small_site")
 
 HTTP_API = "http://api.example.com/plain/"
+LONG_AGO = datetime.datetime(2001, 2, 3, tzinfo=datetime.timezone.utc)
 CSRF = "django.middleware.csrf.CsrfViewMiddleware"
 
 
@@ -80,12 +82,51 @@ def test_expired_row_gets_an_end(rows: None, settings: Any) -> None:
     assert commands(cause)[0].endswith("add https://expired.row.example --expires 30d --update")
 
 
-def test_disabled_row_gets_no_more_than_is_needed(rows: None, settings: Any) -> None:
+@pytest.mark.parametrize(
+    ("origin", "fields", "command"),
+    [
+        ("https://disabled.example", {}, "enable https://disabled.example"),
+        ("https://disabled.example", {"expires_at": LONG_AGO}, "enable {} --expires 30d"),
+        ("http://disabled.example", {}, "enable {} --no-credentials"),
+        (
+            "http://disabled.example",
+            {"expires_at": LONG_AGO},
+            "enable {} --no-credentials --expires 30d",
+        ),
+        (
+            "http://disabled.example",
+            {"is_enabled": True, "expires_at": LONG_AGO},
+            "add {} --no-credentials --expires 30d --update",
+        ),
+    ],
+    ids=["disabled", "also-expired", "also-refused", "all", "expired-and-refused"],
+)
+def test_row_changes_only_where_something_keeps_it_out_of_force(
+    origin: str, fields: dict[str, Any], command: str, rows: None, settings: Any
+) -> None:
     settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True}}
-    (cause,) = explain("https://disabled.example", "GET", "/plain/").causes
-    remove, add = commands(cause)
-    assert remove.endswith("cors_origins remove https://disabled.example")
-    assert add.endswith("add https://disabled.example --no-credentials --expires 30d")
+    row = AllowedOrigin.objects.get(origin="https://disabled.example")
+    values = {"origin": origin, "note": "Ann's", **fields}
+    AllowedOrigin.objects.filter(pk=row.pk).update(**values)
+    url = HTTP_API if origin.startswith("http:") else "/plain/"
+    (cause,) = explain(origin, "GET", url).causes
+    [line] = commands(cause)
+    assert line == f"python manage.py cors_origins {command.format(origin)}"
+    call_command(*line.split()[2:], verbosity=0)
+    assert explain(origin, "GET", url).is_allowed
+    row.refresh_from_db()
+    assert row.note == "Ann's"
+
+
+def test_row_that_cannot_get_the_credentials_that_the_call_needs(rows: None, settings: Any) -> None:
+    """The fix is a step: the explanation after it says that the row has no credentials."""
+    settings.CORS_POLICIES = {"default": {"ALLOW_ORIGINS": [APP], "ALLOW_CREDENTIALS": True}}
+    AllowedOrigin.objects.filter(origin="http://row.example").update(is_enabled=False)
+    (cause,) = explain("http://row.example", "GET", HTTP_API, credentials=True).causes
+    [line] = commands(cause)
+    call_command(*line.split()[2:], verbosity=0)
+    (cause,) = explain("http://row.example", "GET", HTTP_API, credentials=True).causes
+    assert cause.code == "row-credentials"
 
 
 def test_settings_that_another_policy_would_refuse_are_not_offered(settings: Any) -> None:

@@ -15,6 +15,9 @@ from ..states import RowStatus, status_of
 # Every database accepts this many parameters in a query.
 BATCH = 500
 
+# The code of the model's errors about origins that are not safe with credentials.
+RISK = "credentials"
+
 # (name of the step, rows done, total)
 Progress = Callable[[str, int, int], None]
 _Item = TypeVar("_Item")
@@ -43,6 +46,14 @@ class Line:
     form: Any = None
     remarks: list[str] = field(default_factory=list)
 
+    def change(self, row: AllowedOrigin) -> None:
+        """Set the values of ``row``, and keep the old ones that differ."""
+        self.row = row
+        for name, value in self.values.items():
+            if (now := getattr(row, name)) != value:
+                self.before[name] = now
+                setattr(row, name, value)
+
     @property
     def status(self) -> RowStatus:
         return status_of(self.row)
@@ -60,8 +71,13 @@ class Plan:
     removed: list[AllowedOrigin] = field(default_factory=list)
 
 
-def make_plan(lines: Iterable[Line], using: str, progress: Progress | None = None) -> Plan:
-    """Compare the lines with the database ``using``. This writes nothing."""
+def make_plan(
+    lines: Iterable[Line], using: str, progress: Progress | None = None, advice: str = ""
+) -> Plan:
+    """Compare the lines with the database ``using``. This writes nothing.
+
+    ``advice`` is for ``problems_of``.
+    """
     plan = Plan()
     first_with: dict[tuple[str, str], Line] = {}
     for line in lines:
@@ -80,21 +96,17 @@ def make_plan(lines: Iterable[Line], using: str, progress: Progress | None = Non
         existing = {(row.policy, row.origin.lower()): row for row in found}
         existing |= {(row.policy, row.origin): row for row in found}
         for line in batch:
-            _settle(line, existing.get((line.policy, line.origin)), plan)
+            _settle(line, existing.get((line.policy, line.origin)), plan, advice)
         done += len(batch)
         if progress is not None:
             progress("Compared", done, len(wanted))
     return plan
 
 
-def _settle(line: Line, existing: AllowedOrigin | None, plan: Plan) -> None:
+def _settle(line: Line, existing: AllowedOrigin | None, plan: Plan, advice: str) -> None:
     """Add the line to the plan. A row without changes is not validated."""
     if existing is not None:
-        line.row = existing
-        for name, value in line.values.items():
-            if (now := getattr(existing, name)) != value:
-                line.before[name] = now
-                setattr(existing, name, value)
+        line.change(existing)
         outcome = plan.changed if line.before else plan.unchanged
     else:
         outcome = plan.added
@@ -102,16 +114,24 @@ def _settle(line: Line, existing: AllowedOrigin | None, plan: Plan) -> None:
             line.row = AllowedOrigin(policy=line.policy, origin=line.origin, **line.values)
     # A form has already validated its row.
     if outcome is not plan.unchanged and line.form is None:
-        line.problems = problems_of(line.row)
+        line.problems = problems_of(line.row, advice)
     (plan.refused if line.problems else outcome).append(line)
 
 
-def problems_of(row: AllowedOrigin) -> list[str]:
-    """Return the problems for which the model refuses the row."""
+def problems_of(row: AllowedOrigin, advice: str = "") -> list[str]:
+    """Return the problems for which the model refuses the row.
+
+    ``advice`` says how to write the row without credentials. Its policy may accept it then.
+    """
     try:
         # The plan has checked uniqueness. This would query the database for each row.
         row.full_clean(validate_unique=False, validate_constraints=False)
     except ValidationError as error:
+        risks = [found for found in error.error_dict.get("origin", ()) if found.code == RISK]
+        if advice and risks:
+            why = " ".join(message for risk in risks for message in risk.messages)
+            text = f"{advice}: the row is accepted without credentials. With them, {why}"
+            error.error_dict["origin"] = [ValidationError(text)]
         return [
             message if name == "origin" else f"{name}: {message}"
             for name, messages in error.message_dict.items()

@@ -57,22 +57,21 @@ def add_subcommands(parser: CommandParser, run: Mapping[str, Callable[..., None]
 
     command = subcommand("add", "add origins; existing rows do not change")
     _add_origins(command)
-    command.add_argument(
-        "--expires",
-        metavar="WHEN",
-        help=f"a duration (30m, 12h, 7d, 2w), a date or time (2030-12-24T18:00Z), or {NEVER}",
-    )
+    _add_limits(command, "yes")
     command.add_argument("--note", help="who owns the origin, and who asked for the row")
-    command.add_argument(
-        "--credentials",
-        action=argparse.BooleanOptionalAction,
-        help="allow cookies and logins, if the policy allows them (default: yes)",
-    )
     command.add_argument(
         "--update",
         action="store_true",
         help="change existing rows that have other values, instead of failing",
     )
+
+    command = subcommand("enable", "enable disabled rows; they keep all other values")
+    _add_origins(command)
+    _add_limits(command, "as before")
+
+    command = subcommand("disable", "disable rows without removing them")
+    _add_origins(command)
+    _add_missing_ok(command)
 
     command = subcommand("remove", "remove origins from the allowlist")
     _add_origins(command)
@@ -110,6 +109,19 @@ def _add_origins(command: CommandParser) -> None:
         metavar="ALIAS",
         default=DEFAULT_ALIAS,
         help="the policy in CORS_POLICIES (default: %(default)s)",
+    )
+
+
+def _add_limits(command: CommandParser, credentials: str) -> None:
+    command.add_argument(
+        "--expires",
+        metavar="WHEN",
+        help=f"a duration (30m, 12h, 7d, 2w), a date or time (2030-12-24T18:00Z), or {NEVER}",
+    )
+    command.add_argument(
+        "--credentials",
+        action=argparse.BooleanOptionalAction,
+        help=f"allow cookies and logins, if the policy allows them (default: {credentials})",
     )
 
 

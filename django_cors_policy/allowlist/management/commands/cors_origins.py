@@ -24,14 +24,15 @@ from django_cors_policy.allowlist.management.words import (
     in_words,
     name_of,
     why_not_changed,
+    why_not_found,
     why_not_open,
 )
 from django_cors_policy.allowlist.models import AllowedOrigin
-from django_cors_policy.allowlist.rows import parse_row, shown
+from django_cors_policy.allowlist.rows import shown
 from django_cors_policy.allowlist.states import RowStatus, State, status_of
 from django_cors_policy.conf import policy_book
-from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean, short_repr
-from django_cors_policy.management.terminal import write, write_table
+from django_cors_policy.exceptions import PolicyErrors, did_you_mean, short_repr
+from django_cors_policy.management.terminal import closed_pipes_allowed, write, write_table
 
 # No policy can use these rows. They need attention.
 MISFITS = (State.UNKNOWN_POLICY, State.REFUSED, State.UNREADABLE)
@@ -41,9 +42,9 @@ BLANK_LINE = "\r" + " " * 60 + "\r"
 
 
 class Command(BaseCommand):
-    """Lists, adds, removes, imports and exports rows of the allowlist."""
+    """Lists, adds, enables, disables, removes, imports and exports rows of the allowlist."""
 
-    help = "List, add, remove, import and export the origins that the allowlist adds to policies."
+    help = "Show, change, import and export the origins that the allowlist adds to policies."
     # These check the policies that rows are added to. Other checks are not needed here.
     requires_system_checks = (Tags.security,)
 
@@ -51,11 +52,19 @@ class Command(BaseCommand):
         run = {
             "list": self._list,
             "add": self._add,
+            "enable": self._enable,
+            "disable": self._disable,
             "remove": self._remove,
             "import": self._import,
             "export": self._export,
         }
         add_subcommands(parser, run)
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        # Revoking must always work, even while the settings are wrong.
+        if options["run"] in (self._disable, self._remove):
+            options["skip_checks"] = True
+        return super().execute(*args, **options)
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Read from the database that requests use, too: a replica may lag behind.
@@ -90,15 +99,16 @@ class Command(BaseCommand):
                 for row, status in rows
                 if status.state == wanted or (wanted == State.LIVE and status.state.is_live)
             ]
-        if options["format"] == "table":
-            self._write_table(rows)
-            return
-        items = (
-            {**batches.as_item(row), "state": status.state.value, "why": status.why}
-            for row, status in rows
-        )
-        fields = (*batches.FIELDS, "state", "why")
-        self.stdout.write(batches.render(items, options["format"], fields), ending="")
+        with closed_pipes_allowed(self):
+            if options["format"] == "table":
+                self._write_table(rows)
+                return
+            items = (
+                {**batches.as_item(row), "state": status.state.value, "why": status.why}
+                for row, status in rows
+            )
+            fields = (*batches.FIELDS, "state", "why")
+            self.stdout.write(batches.render(items, options["format"], fields), ending="")
 
     def _rows(self, using: str, policy: str | None) -> list[AllowedOrigin]:
         rows = AllowedOrigin.objects.using(using).order_by()
@@ -127,62 +137,53 @@ class Command(BaseCommand):
             if status.state in MISFITS:
                 write(self, f"{in_words(row)}: {status.why}")
 
-    # -- add and remove
+    # -- add, enable, disable and remove
 
     def _add(self, using: str, options: Mapping[str, Any]) -> None:
-        values: dict[str, Any] = {"policy": options["policy"]}
-        if options["expires"] is not None:
-            try:
-                values["expires_at"] = batches.parse_expires(options["expires"])
-            except ValidationError as error:
-                raise CommandError(f"--expires: {error.messages[0]}") from error
-        if options["note"] is not None:
-            values["note"] = options["note"]
-        if options["credentials"] is not None:
-            values["allow_credentials"] = options["credentials"]
-        plan = batches.make_plan(_read_origins(options["origins"], values), using)
+        lines = _read_origins(options, _read_values(options))
+        plan = batches.make_plan(lines, using, advice="Use --no-credentials")
         if plan.refused:
             raise _refusal(problem for line in plan.refused for problem in line.problems)
-        refused = [text for line in plan.unchanged for text in batches.problems_of(line.row)]
-        for line in [*plan.changed, *plan.unchanged]:
-            refused += why_not_open(line.row)
+        refused = [text for line in [*plan.changed, *plan.unchanged] for text in why_not_open(line)]
         if not options["update"]:
             refused += map(why_not_changed, plan.changed)
         if refused:
             raise _refusal(refused)
         batches.carry_out(plan, using)
-        for what, lines in (
-            ("Added", plan.added),
-            ("Changed", plan.changed),
-            ("Unchanged", plan.unchanged),
-        ):
-            for line in lines:
-                self._report(f"{what}: {in_words(line.row)}.", options)
+        self._report_lines("Added", plan.added, options)
+        self._report_lines("Changed", plan.changed, options)
+        self._report_lines("Unchanged", plan.unchanged, options)
 
-    def _remove(self, using: str, options: Mapping[str, Any]) -> None:
-        policy = options["policy"]
-        lines = _read_origins(options["origins"], {"policy": policy})
-        refused = [problem for line in lines for problem in line.problems]
-        origins = dict.fromkeys(line.origin for line in lines if not line.problems)
-        rows = {}
-        elsewhere: dict[str, list[str]] = {}
-        for row in batches.rows_with(origins, using):
-            if row.policy == policy:
-                rows[row.origin] = row
-            else:
-                elsewhere.setdefault(row.origin, []).append(row.policy)
-        missing = [origin for origin in origins if origin not in rows]
-        for origin in missing:
-            refused += _why_not_removed(
-                origin, policy, elsewhere.get(origin, ()), options["missing_ok"]
-            )
+    def _enable(self, using: str, options: Mapping[str, Any]) -> None:
+        values = {"is_enabled": True, **_read_values(options)}
+        rows, _missing, refused = _find(using, options, "To add it, use 'add'.")
+        plan = Plan()
+        for row in rows:
+            # Rows that are enabled keep their values.
+            line = _change(row, {} if row.is_enabled else values, plan)
+            refused += why_not_open(line)
         if refused:
             raise _refusal(refused)
-        batches.carry_out(Plan(removed=list(rows.values())), using)
-        for row in rows.values():
-            self._report(f"Removed: {name_of(row)}.", options)
-        for origin in missing:
-            self._report(f"Not found: {shown(origin)} in policy {policy!r}.", options)
+        batches.carry_out(plan, using)
+        self._report_lines("Enabled", plan.changed, options)
+        self._report_lines("Unchanged", plan.unchanged, options)
+
+    def _disable(self, using: str, options: Mapping[str, Any]) -> None:
+        # Revoking must always work, so nothing about the rows is validated.
+        rows, missing = _find_to_revoke(using, options)
+        plan = Plan()
+        for row in rows:
+            _change(row, {"is_enabled": False}, plan)
+        batches.carry_out(plan, using)
+        self._report((f"Disabled: {name_of(line.row)}." for line in plan.changed), options)
+        self._report_lines("Unchanged", plan.unchanged, options)
+        self._report(missing, options)
+
+    def _remove(self, using: str, options: Mapping[str, Any]) -> None:
+        rows, missing = _find_to_revoke(using, options)
+        batches.carry_out(Plan(removed=rows), using)
+        self._report((f"Removed: {name_of(row)}." for row in rows), options)
+        self._report(missing, options)
 
     # -- import and export
 
@@ -193,7 +194,8 @@ class Command(BaseCommand):
         is_watched = self.stderr.isatty() and options["verbosity"] > 0
         progress = self._progress if is_watched else None
         try:
-            plan = batches.make_plan(lines, using, progress)
+            advice = "Set allow_credentials to false"
+            plan = batches.make_plan(lines, using, progress, advice)
             for line in plan.duplicates:
                 message = f"{short_repr(line.origin)} is already on line {line.same_as}."
                 line.problems.append(f"{message} Remove one of the two.")
@@ -211,12 +213,13 @@ class Command(BaseCommand):
                 f"{place}:{line.number}: {problem}" for line in refused for problem in line.problems
             )
         if options["dry_run"] or options["verbosity"] > 1:
-            self._write_plan(plan)
+            with closed_pipes_allowed(self):
+                self._write_plan(plan)
         counts = (
             f"{len(plan.added)} added, {len(plan.changed)} changed, "
             f"{len(plan.unchanged)} unchanged, {len(plan.removed)} removed."
         )
-        self._report(f"Dry run: {counts}" if options["dry_run"] else counts, options)
+        self._report([f"Dry run: {counts}" if options["dry_run"] else counts], options)
 
     def _write_plan(self, plan: Plan) -> None:
         for row in plan.removed:
@@ -232,19 +235,25 @@ class Command(BaseCommand):
         rows = self._rows(using, options["policy"])
         text = batches.render(map(batches.as_item, rows), format)
         if name == STANDARD:
-            self.stdout.write(text, ending="")
+            with closed_pipes_allowed(self):
+                self.stdout.write(text, ending="")
             return
         try:
             Path(name).write_text(text, encoding="utf-8", newline="")
         except OSError as error:
             raise CommandError(f"{name} cannot be written: {error.strerror}.") from error
-        self._report(f"Exported {len(rows)} rows to {name}.", options)
+        self._report([f"Exported {len(rows)} rows to {name}."], options)
 
     # -- output
 
-    def _report(self, text: str, options: Mapping[str, Any]) -> None:
+    def _report(self, texts: Iterable[str], options: Mapping[str, Any]) -> None:
         if options["verbosity"] > 0:
-            write(self, text)
+            with closed_pipes_allowed(self):
+                for text in texts:
+                    write(self, text)
+
+    def _report_lines(self, what: str, lines: Iterable[Line], options: Mapping[str, Any]) -> None:
+        self._report((f"{what}: {in_words(line.row)}." for line in lines), options)
 
     def _progress(self, what: str, done: int, total: int) -> None:
         self.stderr.write(f"\r{what} {done:,} of {total:,} rows ", str, ending="")
@@ -260,24 +269,76 @@ def _refusal(problems: Iterable[str]) -> CommandError:
     return CommandError(f"{len(lines)} problems; nothing was changed:\n{listed}")
 
 
-def _read_origins(origins: Iterable[str], values: Mapping[str, Any]) -> list[Line]:
+def _read_values(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values of fields that the command line names."""
+    values: dict[str, Any] = {}
+    if options["expires"] is not None:
+        try:
+            values["expires_at"] = batches.parse_expires(options["expires"])
+        except ValidationError as error:
+            raise CommandError(f"--expires: {error.messages[0]}") from error
+    if options.get("note") is not None:
+        values["note"] = options["note"]
+    if options["credentials"] is not None:
+        values["allow_credentials"] = options["credentials"]
+    return values
+
+
+def _read_origins(options: Mapping[str, Any], values: Mapping[str, Any]) -> list[Line]:
     """Return the rows that the command line asks for."""
-    return [batches.read_line(0, {"origin": text, **values}, None) for text in origins]
+    values = {"policy": options["policy"], **values}
+    lines = []
+    for text in dict.fromkeys(options["origins"]):
+        lines.append(batches.read_line(0, {"origin": text, **values}, None))
+        lines[-1].text = text
+    return lines
 
 
-def _why_not_removed(
-    origin: str, policy: str, elsewhere: Sequence[str], missing_ok: bool
-) -> list[str]:
-    try:
-        parse_row(origin)
-    except PolicyError as error:
-        return [str(error)]  # probably a typo: the intended origin would stay allowed
-    if missing_ok:
-        return []
-    hint = "To ignore this, use --missing-ok."
-    if elsewhere:
-        hint = f"It is in {', '.join(map(repr, elsewhere))}: choose the policy with --policy."
-    return [f"{shown(origin)} is not in policy {policy!r}. {hint}"]
+def _find(
+    using: str, options: Mapping[str, Any], hint: str
+) -> tuple[list[AllowedOrigin], list[Line], list[str]]:
+    """Return the rows of the origins, the origins without a row, and the problems.
+
+    ``hint`` says what to do about a missing row. It is empty if that is not a problem.
+    """
+    lines = _read_origins(options, {})
+    refused = [problem for line in lines for problem in line.problems]
+    lines = [line for line in lines if not line.problems]
+    # Raw SQL may have written an origin in another way than browsers do.
+    by_origin: dict[str, list[AllowedOrigin]] = {}
+    spellings = {text for line in lines for text in (line.origin, line.text)}
+    for row in batches.rows_with(spellings, using):
+        by_origin.setdefault(row.origin, []).append(row)
+    rows: dict[int, AllowedOrigin] = {}
+    missing = []
+    for line in lines:
+        found = [row for text in (line.origin, line.text) for row in by_origin.get(text, ())]
+        in_policy = {row.pk: row for row in found if row.policy == line.policy}
+        rows |= in_policy
+        if not in_policy:
+            missing.append(line)
+            elsewhere = list(dict.fromkeys(row.policy for row in found))
+            refused += why_not_found(line, elsewhere, hint)
+    return list(rows.values()), missing, refused
+
+
+def _find_to_revoke(
+    using: str, options: Mapping[str, Any]
+) -> tuple[list[AllowedOrigin], list[str]]:
+    """Return the rows of the origins, and remarks about missing rows."""
+    hint = "" if options["missing_ok"] else "To ignore this, use --missing-ok."
+    rows, missing, refused = _find(using, options, hint)
+    if refused:
+        raise _refusal(refused)
+    return rows, [f"Not found: {shown(line.origin)} in policy {line.policy!r}." for line in missing]
+
+
+def _change(row: AllowedOrigin, values: Mapping[str, Any], plan: Plan) -> Line:
+    """Set the values of the row, and add it to the plan."""
+    line = Line(0, row.policy, row.origin, values)
+    line.change(row)
+    (plan.changed if line.before else plan.unchanged).append(line)
+    return line
 
 
 def _read_file(name: str) -> str:
