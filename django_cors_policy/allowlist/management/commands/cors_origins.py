@@ -11,7 +11,12 @@ from typing import Any
 
 from django.core.checks import Tags
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import (
+    BaseCommand,
+    CommandError,
+    CommandParser,
+    no_translations,
+)
 from django.db import Error, IntegrityError
 
 from django_cors_policy.allowlist import batches
@@ -66,6 +71,7 @@ class Command(BaseCommand):
             options["skip_checks"] = True
         return super().execute(*args, **options)
 
+    @no_translations  # its texts are in English, and scripts read them
     def handle(self, *args: Any, **options: Any) -> None:
         # Read from the database that requests use, too: a replica may lag behind.
         try:

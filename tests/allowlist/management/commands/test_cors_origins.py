@@ -19,6 +19,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.translation import override
 from hypothesis import HealthCheck, example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -334,6 +335,14 @@ class TestList:
         assert f"{TWO} in policy 'opne': 'opne' is not a policy in CORS_POLICIES." in said
         assert "http://three.example in policy 'default': The row works without cookies" in said
         assert "'http://three.example' uses http" in said
+
+    def test_in_english_whatever_the_project_speaks(self) -> None:
+        create("https://one.example", expires_at=LONG_AGO)
+        with override("de"):
+            said = run("list")
+        assert "expired" in said
+        assert " ago" in said
+        assert "yes" in said
 
     def test_nothing(self) -> None:
         assert run("list").endswith("\nNo rows.\n")
