@@ -18,9 +18,8 @@ from .findings import Fix
 
 def if_yours(fixes: Iterable[Fix], origin: str, policy: Policy | None) -> tuple[Fix, ...]:
     """Return ``fixes`` that allow ``origin``, with a condition if it can be a stranger's."""
-    parts = split_origin(origin)
-    suffix = shared_suffix(parts[1]) if parts is not None else ""
-    if parts is None or not suffix or _knows(policy, registrable_domain(parts[1])):
+    suffix = open_suffix(origin, policy)
+    if not suffix:
         return tuple(fixes)
     condition = f"Only if {origin} is yours, because anyone can get a name below {suffix}:"
     return tuple(
@@ -29,6 +28,17 @@ def if_yours(fixes: Iterable[Fix], origin: str, policy: Policy | None) -> tuple[
         else fix
         for fix in fixes
     )
+
+
+def open_suffix(origin: str, policy: Policy | None) -> str:
+    """Return the suffix below which anyone can get a name like that of ``origin``.
+
+    Empty if there is none, or if ``policy`` already names an origin of the same site.
+    """
+    parts = split_origin(origin)
+    if parts is None or _knows(policy, registrable_domain(parts[1])):
+        return ""
+    return shared_suffix(parts[1])
 
 
 def _knows(policy: Policy | None, site: str) -> bool:

@@ -15,9 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.explain.findings import Fix
-from django_cors_policy.explain.ownership import if_yours
-from django_cors_policy.origins import shared_suffix, split_origin
+from django_cors_policy.explain.ownership import open_suffix
 from django_cors_policy.policy import Policy, Ruling
 
 from ..batches import Line, Plan
@@ -105,12 +103,11 @@ def _only_if_yours(origin: str, policy: Policy | None) -> str:
 
     The check is the one for the fixes that "Test a request" offers.
     """
-    fix = Fix("shell", (), "")
-    parts = split_origin(origin)
-    if parts is None or if_yours([fix], origin, policy) == (fix,):
+    suffix = open_suffix(origin, policy)
+    if not suffix:
         return ""
     text = _("Add it only if %(origin)s is yours, because anyone can get a name below %(suffix)s.")
-    return text % {"origin": shown(origin), "suffix": shared_suffix(parts[1])}
+    return text % {"origin": shown(origin), "suffix": suffix}
 
 
 def _why_no_row_counts(ruling: Ruling | None, alias: str) -> str:
