@@ -104,16 +104,23 @@ def make_plan(
 
 
 def _settle(line: Line, existing: AllowedOrigin | None, plan: Plan, advice: str) -> None:
-    """Add the line to the plan. A row without changes is not validated."""
+    """Add the line to the plan.
+
+    A row without changes is not validated, and neither is one that is only disabled: a rule must
+    not keep an origin allowed. A form has already validated its row.
+    """
+    is_valid = line.form is not None
     if existing is not None:
         line.change(existing)
         outcome = plan.changed if line.before else plan.unchanged
+        is_valid |= not line.before or (
+            set(line.before) == {"is_enabled"} and not existing.is_enabled
+        )
     else:
         outcome = plan.added
         if line.form is None:
             line.row = AllowedOrigin(policy=line.policy, origin=line.origin, **line.values)
-    # A form has already validated its row.
-    if outcome is not plan.unchanged and line.form is None:
+    if not is_valid:
         line.problems = problems_of(line.row, advice)
     (plan.refused if line.problems else outcome).append(line)
 
