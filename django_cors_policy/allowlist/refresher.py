@@ -117,9 +117,7 @@ class Allowlist:
         """Return what the rows grant ``origin`` under ``policy``; None if nothing."""
         snapshot = self.snapshot
         rows = snapshot.rows.get(policy.rows_alias) if snapshot is not None else None
-        if rows is None or (rows.is_exact and origin not in rows.exact):
-            return None
-        return rows.grant_for(policy, origin)
+        return rows.grant_for(policy, origin) if rows is not None else None
 
     def is_ready(self) -> bool:
         """Return whether ``grant_for`` can be called at once. If not, call ``prepare`` first."""

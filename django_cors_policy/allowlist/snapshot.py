@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from django_cors_policy.exceptions import PolicyError
-from django_cors_policy.origins import OriginMatcher, OriginPattern
+from django_cors_policy.origins import ExactOrigins, OriginCollector, OriginMatcher, OriginPattern
 from django_cors_policy.policy import (
     INSECURE_HTTP,
     PUBLIC_SUFFIX,
@@ -53,24 +53,32 @@ NO_LIMITS = RowLimits()
 
 
 class PolicyRows:
-    """The rows of one policy, matched like the origins in settings."""
+    """The rows of one policy.
 
-    __slots__ = ("_limits", "_matcher", "exact", "is_exact")
+    ``plain``: the exact origins that get what the policy grants. Most rows are like this, and there
+    can be a million of them. ``entries``: all others, with the ``limits`` of those that have some.
+    They are matched like the origins in settings.
+    """
+
+    __slots__ = ("_limits", "_matcher", "_plain")
 
     def __init__(
-        self, entries: Iterable[OriginPattern | str], limits: Mapping[str, RowLimits]
+        self,
+        plain: ExactOrigins,
+        entries: Iterable[OriginPattern | str] = (),
+        limits: Mapping[str, RowLimits] | None = None,
     ) -> None:
+        self._plain = plain
         self._matcher = OriginMatcher(entries)
-        self._limits = limits
-        # From the matcher. A caller that looks at these first saves two calls.
-        self.exact = self._matcher.exact
-        self.is_exact = self._matcher.is_exact
+        self._limits = limits or {}
 
     def grant_for(self, policy: Policy, origin: str, now: float | None = None) -> Grant | None:
         """Return what the most specific live row grants ``origin``; None if nothing.
 
         ``now`` is in seconds since the epoch; None is the current time.
         """
+        if origin in self._plain:
+            return policy.grant
         entry = self._matcher.match(origin)
         if entry is None:
             return None
@@ -160,6 +168,7 @@ def _read_around_errors(rows: Any) -> tuple[list[RowValues], list[Skipped]]:
 def _build_snapshot(
     token: str, book: PolicyBook, rows: Iterable[RowValues], skipped: list[Skipped]
 ) -> Snapshot:
+    plain = {alias: OriginCollector() for alias in book.policies}
     entries: dict[str, list[OriginPattern | str]] = {alias: [] for alias in book.policies}
     limits: dict[str, dict[str, RowLimits]] = {alias: {} for alias in book.policies}
     for pk, alias, origin, allow_credentials, expires_at, never_expires in rows:
@@ -175,11 +184,15 @@ def _build_snapshot(
         except PolicyError as error:
             skipped.append((pk, origin, error.reason))
             continue
+        if row_limits is NO_LIMITS and isinstance(entry, str):
+            plain[alias].add(entry)
+            continue
         entries[alias].append(entry)
         if row_limits is not NO_LIMITS:
             limits[alias][str(entry)] = row_limits
     policy_rows: dict[str | None, PolicyRows] = {
-        alias: PolicyRows(entries[alias], limits[alias]) for alias in entries if entries[alias]
+        alias: PolicyRows(plain[alias].collect(), entries[alias], limits[alias])
+        for alias in book.policies
     }
     return Snapshot(token, book, policy_rows, tuple(skipped))
 

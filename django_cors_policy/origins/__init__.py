@@ -7,6 +7,7 @@ Requests need only ``pattern`` and ``matcher``. The other modules help to write 
 from . import regexes
 from .matcher import OriginMatcher
 from .nearest import MOST_COMPARED, nearest_entry, spell_entry
+from .pages import ExactOrigins, OriginCollector
 from .parser import guess_origin, parse_origin
 from .pattern import (
     ANY_PORT,
@@ -24,6 +25,8 @@ __all__ = [
     "MAX_ORIGIN_LENGTH",
     "MOST_COMPARED",
     "Entry",
+    "ExactOrigins",
+    "OriginCollector",
     "OriginMatcher",
     "OriginPattern",
     "covers_public_suffix",
