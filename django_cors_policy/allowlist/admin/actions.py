@@ -143,5 +143,5 @@ class RowActions(RowHistory):
         pairs = [(row, old) for row, old in pairs if values_of(row)[field] != old[field]]
         changed = [row for row, _old in pairs]
         AllowedOrigin.objects.using(database()).bulk_update(changed, [field], batch_size=500)
-        log_changes(request, changed, [old for _row, old in pairs])
+        log_changes(request, self.model, changed, [old for _row, old in pairs])
         return changed

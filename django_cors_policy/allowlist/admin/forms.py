@@ -66,14 +66,26 @@ def describe_policy(policy: Policy) -> str:
     return f"{policy.alias} ({where}; {who}{credentials})"
 
 
-def policy_choices(current: str = "") -> list[tuple[str, str]]:
-    """Return the policies in settings as choices, and ``current`` even if it is not there."""
-    policies = known_policies()
-    choices = [(alias, describe_policy(policy)) for alias, policy in policies.items()]
-    if current not in ("", *policies):
-        missing = _("%(policy)s (no longer in CORS_POLICIES)") % {"policy": current}
-        choices.insert(0, (current, missing))
-    return choices
+class PolicySelect(forms.Select):
+    """Offers the policies in settings, and the form's own value if it is none of them.
+
+    Otherwise browsers would select and send the first policy, and "Save" would move the row there.
+    """
+
+    def __init__(self) -> None:
+        policies = known_policies()
+        super().__init__(
+            choices=[(alias, describe_policy(policy)) for alias, policy in policies.items()]
+        )
+
+    def optgroups(self, name: str, value: list[str], attrs: Any = None) -> list[Any]:
+        """Add the value as a choice."""
+        known = {alias for alias, _text in self.choices}
+        for alias in value:
+            if alias not in known:
+                text = _("%(policy)s (no longer in CORS_POLICIES)") % {"policy": alias}
+                self.choices = [(alias, text), *self.choices]
+        return super().optgroups(name, value, attrs)
 
 
 def _help_on_credentials() -> str:
@@ -107,8 +119,13 @@ class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "policy" in self.fields:
-            current = self.instance.policy if self.instance.pk is not None else ""
-            self.fields["policy"].widget = forms.Select(choices=policy_choices(current))
+            self.fields["policy"].widget = PolicySelect()
+            is_asked_for = "policy" in (kwargs.get("initial") or {})
+            if self.instance.pk is None and not is_asked_for:
+                # Not every project has the model's default.
+                aliases = list(known_policies())
+                if aliases and DEFAULT_ALIAS not in aliases:
+                    self.initial["policy"] = aliases[0]
 
     def add_error(self, field: str | None, error: Any) -> None:
         """Show the errors of fields that the form does not have above the form.
