@@ -81,6 +81,7 @@ class CredentialsFilter(admin.SimpleListFilter):
 class AllowedOriginAdmin(RowActions):
     """The list and the pages of allowed origins."""
 
+    templates = "cors_policy_allowlist/allowedorigin"
     form = AllowedOriginForm
     list_display = (
         "origin_as_read",

@@ -47,6 +47,9 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     class Media:
         css = {"all": ["cors_policy_allowlist/admin.css"]}
 
+    # The folder of the templates.
+    templates: str
+
     # Counting a million rows is slow.
     show_full_result_count = False
 
@@ -166,8 +169,9 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             "has_view_permission": self.has_view_permission(request),
             **context,
         }
-        folder = f"admin/{self.opts.app_label}/{self.opts.model_name}"
-        return TemplateResponse(request, f"{folder}/{template}", context)
+        # A proxy model of a project has its own folder, which need not have the template.
+        folders = f"{self.opts.app_label}/{self.opts.model_name}", self.templates
+        return TemplateResponse(request, [f"admin/{each}/{template}" for each in folders], context)
 
 
 def age(moment: datetime.datetime) -> SafeString:

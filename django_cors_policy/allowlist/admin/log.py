@@ -190,7 +190,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[Diff
 
 
 def for_form(name: str, value: Any) -> Any:
-    """Return the value as the form takes it. Raises ``ValidationError`` if it is no time."""
+    """Return the value as the form takes it. Raises ``ValidationError`` if it cannot be read."""
     if name == "expires_at" and value:
         return parse_moment(value)
     return as_people_write(value) if name == "origin" else value

@@ -56,6 +56,7 @@ class KindFilter(admin.SimpleListFilter):
 class RefusedOriginAdmin(OriginAdmin):
     """The list and the pages of refused origins."""
 
+    templates = "cors_policy_allowlist/refusedorigin"
     list_display = ("origin_as_read", "state", "policy", "last_request", "count", "since", "lately")
     list_filter = (("policy", admin.AllValuesFieldListFilter), KindFilter, "last_seen")
     search_fields = ("origin", "path")

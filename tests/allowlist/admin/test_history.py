@@ -9,12 +9,14 @@ import re
 from typing import Any
 
 import pytest
+from django.contrib.admin import AdminSite
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
+from django.urls import path
 from django.utils import timezone
 
 from django_cors_policy.allowlist.admin import AllowedOriginAdmin
@@ -483,7 +485,21 @@ class ProxyOrigin(AllowedOrigin):
         app_label = "cors_policy_allowlist"
 
 
-def test_a_proxy_has_a_history_of_its_own(admin: Client) -> None:
+def test_a_proxy_with_the_same_admin(admin_user: User) -> None:
+    """Its pages, and a history of its own."""
+    add()
+    factory, site = RequestFactory(), AdminSite()
+    proxy_admin = AllowedOriginAdmin(ProxyOrigin, site)
+    site.register(ProxyOrigin, AllowedOriginAdmin)
+    site.register(AllowedOrigin, AllowedOriginAdmin)
+    request = factory.get("/")
+    request.user = admin_user
+    with override_settings(ROOT_URLCONF=(path("admin/", site.urls),)):
+        for view in (proxy_admin.add_many_view, proxy_admin.test_view):
+            assert view(request).render().status_code == 200
+
+
+def test_the_log_of_a_proxy(admin: Client) -> None:
     row = ProxyOrigin(pk=add().pk)
     user = User.objects.get(username="admin")
     LogEntry.objects.log_actions(user.pk, [row], CHANGE, "Changed as a proxy.")
