@@ -477,7 +477,7 @@ def test_a_long_log_costs_no_more(admin: Client) -> None:
     assert "change_message" not in query
 
 
-class ProxyOrigin(AllowedOrigin):
+class RowOfAProject(AllowedOrigin):
     """As a project may register it, with an admin of its own."""
 
     class Meta:
@@ -489,8 +489,8 @@ def test_a_proxy_with_the_same_admin(admin_user: User) -> None:
     """Its pages, and a history of its own."""
     add()
     factory, site = RequestFactory(), AdminSite()
-    proxy_admin = AllowedOriginAdmin(ProxyOrigin, site)
-    site.register(ProxyOrigin, AllowedOriginAdmin)
+    proxy_admin = AllowedOriginAdmin(RowOfAProject, site)
+    site.register(RowOfAProject, AllowedOriginAdmin)
     site.register(AllowedOrigin, AllowedOriginAdmin)
     request = factory.get("/")
     request.user = admin_user
@@ -500,8 +500,8 @@ def test_a_proxy_with_the_same_admin(admin_user: User) -> None:
 
 
 def test_the_log_of_a_proxy(admin: Client) -> None:
-    row = ProxyOrigin(pk=add().pk)
+    row = RowOfAProject(pk=add().pk)
     user = User.objects.get(username="admin")
     LogEntry.objects.log_actions(user.pk, [row], CHANGE, "Changed as a proxy.")
     assert entries_of(AllowedOrigin, [row]).count() == 0
-    assert entries_of(ProxyOrigin, [row]).count() == 1
+    assert entries_of(RowOfAProject, [row]).count() == 1
