@@ -12,7 +12,7 @@ from django.db import models
 from django.utils import timezone
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from django_cors_policy.conf import policy_book
 from django_cors_policy.exceptions import PolicyError, PolicyErrors, did_you_mean
@@ -27,7 +27,9 @@ MOST_ROWS = 10_000
 
 
 # These rules hold only for rows with credentials, so this is the narrowest fix.
-WITHOUT_CREDENTIALS = 'The row works without cookies: untick "Allow credentials". To keep them:'
+WITHOUT_CREDENTIALS = gettext_noop(
+    'The row works without cookies: untick "Allow credentials". To keep them:'
+)
 
 
 class State(str, enum.Enum):

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import django
 import pytest
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import extract
@@ -42,6 +43,7 @@ FUNCTIONS: Any = {
     "_": None,
     "gettext": None,
     "gettext_lazy": None,
+    "gettext_noop": None,
     "ngettext": (1, 2),
     "ngettext_lazy": (1, 2),
 }
@@ -73,6 +75,25 @@ def messages() -> list[Message]:
 
 def as_tuple(text: Any) -> tuple[str, ...]:
     return tuple(text) if isinstance(text, (list, tuple)) else (text,)
+
+
+def djangos() -> dict[tuple[str, ...], set[tuple[str, ...]]]:
+    """The German texts of Django's own apps: all apps share one catalogue."""
+    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for path in Path(django.__file__).parent.rglob("locale/de/LC_MESSAGES/django.po"):
+        with path.open("rb") as file:
+            for message in read_po(file, locale="de"):
+                if message.id and not message.context and message.string:
+                    found.setdefault(as_tuple(message.id), set()).add(as_tuple(message.string))
+    return found
+
+
+def test_no_text_of_django_is_replaced() -> None:
+    """Or texts of the whole admin would change with this app, by the order of the apps."""
+    theirs = djangos()
+    for message in messages():
+        text = as_tuple(message.string)
+        assert theirs.get(as_tuple(message.id), {text}) == {text}
 
 
 def test_no_text_is_left_out() -> None:
@@ -222,4 +243,4 @@ def test_a_problem_is_marked_as_english(admin_in_any_language: Client) -> None:
 def test_names_follow_the_language(admin_in_any_language: Client) -> None:
     response = admin_in_any_language.get("/admin/", headers={"accept-language": "de"})
     assert "CORS-Freigabeliste" in german(response)
-    assert "Erlaubte Origins" in german(response)
+    assert "Origin-Freigaben" in german(response)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
+from django.contrib.admin.models import ADDITION, LogEntry
 from django.contrib.auth.models import User
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.test.testcases import LiveServerTestCase, LiveServerThread
+from django.utils import timezone
 
 from django_cors_policy.allowlist.models import AllowedOrigin
 from django_cors_policy.allowlist.refresher import allowlist
@@ -97,6 +100,30 @@ def open_context(browser: Browser, site: str, complaints: list[str], **options: 
     page.on("console", hear)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     return page
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_no_column_is_cut_on_a_wide_screen(
+    browser: Browser, site: str, complaints: list[str], settings: Any, language: str
+) -> None:
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "django.middleware.locale.LocaleMiddleware"]
+    name = "maximiliane.musterfrau@customer.example"
+    user = User.objects.create_user(name)
+    row = AllowedOrigin.objects.get(origin="https://xn--bcher-kva.example")
+    row.expires_at = timezone.now() + datetime.timedelta(days=3)
+    row.save()
+    LogEntry.objects.log_actions(user.pk, [row], ADDITION)
+    page = open_context(
+        browser, site, complaints, locale=language, viewport={"width": 1400, "height": 900}
+    )
+    page.goto(site + LIST)
+    assert name in page.inner_text("#result_list")
+    width, wanted = page.evaluate(
+        "(({clientWidth, scrollWidth}) => [clientWidth, scrollWidth])("
+        "document.querySelector('.results'))"
+    )
+    assert wanted <= width
+    assert complaints == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -135,11 +135,12 @@ class _RowForm(forms.ModelForm):  # type: ignore[type-arg]
         if isinstance(error, ValidationError) and hasattr(error, "error_dict"):
             errors: dict[str, list[ValidationError]] = {}
             for name, found in error.error_dict.items():
-                if "allow_credentials" in self.fields and found[0].code == "credentials":
-                    found.insert(0, ValidationError(WITHOUT_CREDENTIALS, code="credentials"))
+                is_about_credentials = found[0].code == "credentials"
                 for problem in found:
                     if problem.code in ENGLISH:
                         problem.message = in_english(str(problem.message))
+                if is_about_credentials and "allow_credentials" in self.fields:
+                    found.insert(0, ValidationError(_(WITHOUT_CREDENTIALS)))
                 errors.setdefault(name if name in self.fields else NON_FIELD_ERRORS, []).extend(
                     found
                 )

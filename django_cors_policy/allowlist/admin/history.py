@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 # The query parameter with the log entry to undo.
 UNDO = "undo"
+# Without and with a name.
+ADDED = gettext_lazy("added {age}"), gettext_lazy("added {age} by {name}")
+CHANGED = gettext_lazy("changed {age}"), gettext_lazy("changed {age} by {name}")
 # Creating a row sets both times, one after the other.
 AT_ONCE = datetime.timedelta(seconds=1)
 
@@ -57,9 +60,9 @@ class RowHistory(OriginAdmin):
     @admin.display(description=gettext_lazy("history"), ordering="updated_at")
     def history(self, row: AllowedOrigin) -> SafeString:
         added_by, changed_by = self._authors(row)
-        lines = [_line(_("added"), row.created_at, added_by)]
+        lines = [_line(ADDED, row.created_at, added_by)]
         if changed_by or row.updated_at - row.created_at > AT_ONCE:
-            lines.append(_line(_("changed"), row.updated_at, changed_by))
+            lines.append(_line(CHANGED, row.updated_at, changed_by))
         return format_html_join("", '<div class="help">{}</div>', ((line,) for line in lines))
 
     @admin.display(description=gettext_lazy("added by"))
@@ -210,6 +213,7 @@ def _without_undo(url: str) -> str:
     return parts._replace(query=query.urlencode()).geturl()
 
 
-def _line(what: str, moment: datetime.datetime, name: str) -> SafeString:
-    line = format_html("{} {}", what, age(moment))
-    return format_html("{} {}", line, _("by %(name)s") % {"name": name}) if name else line
+def _line(texts: tuple[Any, Any], moment: datetime.datetime, name: str) -> SafeString:
+    without_name, with_name = texts
+    text = str(with_name if name else without_name)
+    return format_html(text, age=age(moment), name=name)
