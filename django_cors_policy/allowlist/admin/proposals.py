@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import itertools
 import json
@@ -14,14 +13,13 @@ from django.utils.formats import localize
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from django_cors_policy.exceptions import PolicyError
 from django_cors_policy.explain.ownership import open_suffix
 from django_cors_policy.policy import Policy, Ruling
 
 from ..batches import Line, Plan
-from ..models import RefusedOrigin
-from ..rows import parse_row, row_problems, shown
-from ..states import known_policies
+from ..models import AllowedOrigin, RefusedOrigin
+from ..rows import shown
+from ..states import State, known_policies, misfit
 from .base import database
 from .english import in_english
 from .forms import describe_policy
@@ -67,9 +65,7 @@ def propose(refused: Iterable[RefusedOrigin], row_forms: RowForms) -> list[Propo
                 line.remarks.append(reason)
             if not row.is_rehearsal:
                 wanted[row.origin] = line
-            elif reason := reason or _why_no_row_helps(
-                ruling, row.origin, line.row.allow_credentials
-            ):
+            elif reason := reason or _why_no_row_helps(ruling, row.origin, line.row):
                 line.remarks[1:] = [reason]
                 left_out.append(line)
             else:
@@ -117,7 +113,7 @@ def _why_no_row_counts(ruling: Ruling | None, alias: str) -> str:
     return remark % {"reason": ruling.reason}
 
 
-def _why_no_row_helps(ruling: Ruling | None, origin: str, allow_credentials: bool) -> str:
+def _why_no_row_helps(ruling: Ruling | None, origin: str, row: AllowedOrigin) -> str:
     """Return why a row would not make REPORT_ONLY allow its origin; empty if it would."""
     rehearsal = ruling.policy.rehearsal if ruling is not None else None
     if rehearsal is None:
@@ -126,9 +122,9 @@ def _why_no_row_helps(ruling: Ruling | None, origin: str, allow_credentials: boo
         return _(
             "REPORT_ONLY already allows the origin, but not the method, a header or credentials."
         )
-    with contextlib.suppress(PolicyError):  # the plan reports it
-        for problem in row_problems(parse_row(origin), rehearsal, allow_credentials):
-            return in_english(f"REPORT_ONLY: {problem.message} {problem.hint}")
+    found = misfit({row.policy: rehearsal}, row.policy, row.origin, row.allow_credentials)
+    if found is not None and found[0] is State.REFUSED:  # the plan reports other problems
+        return in_english(f"REPORT_ONLY: {found[1]}")
     return ""
 
 

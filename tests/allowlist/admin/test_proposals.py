@@ -113,7 +113,7 @@ def test_a_row_helps_a_rehearsal(admin: Client, settings: Any) -> None:
     ) in text
     assert (
         "http://insecure.example Refused 1 time, last for GET /hello/. "
-        "REPORT_ONLY: 'http://insecure.example' uses http: an attacker on the network"
+        f"REPORT_ONLY: {ADVICE} 'http://insecure.example' uses http: an attacker on the network"
     ) in text
     assert (
         "https://own.example Refused 1 time, last for GET /own/. "
@@ -135,6 +135,33 @@ def test_a_row_helps_a_rehearsal(admin: Client, settings: Any) -> None:
     ]
     [row] = [row for row in rows if row.origin == ORIGIN]
     assert "would be allowed" in text_of(admin.get(f"{LIST}{row.pk}/change/"))
+
+
+ADVICE = 'The row works without cookies: untick "Allow credentials". To keep them:'
+
+
+def test_a_line_says_first_that_unticking_credentials_is_enough(admin: Client) -> None:
+    row = refuse("http://insecure.example")
+    [proposal] = preview(admin, row, allow_credentials="on").context["proposals"]
+    [line] = proposal.plan.refused
+    evidence, advice, problem = line.remarks
+    assert evidence.startswith("Refused 1 time")
+    assert advice == ADVICE
+    assert problem.startswith("'http://insecure.example' uses http: an attacker")
+    assert told(confirm(admin, row)) == ["1 origin added."]
+    response = admin.get("/hello/", headers={"origin": row.origin})
+    assert response["Access-Control-Allow-Origin"] == row.origin
+    assert "Access-Control-Allow-Credentials" not in response
+
+
+def test_so_does_a_line_about_report_only(admin: Client, settings: Any) -> None:
+    settings.CORS_POLICIES = {"default": REHEARSED}
+    row = refuse("http://insecure.example", is_rehearsal=True)
+    [proposal] = preview(admin, row, allow_credentials="on").context["proposals"]
+    [line] = proposal.left_out
+    _evidence, reason = line.remarks
+    assert reason.startswith(f"REPORT_ONLY: {ADVICE} 'http://insecure.example' uses http")
+    assert told(confirm(admin, row)) == ["1 origin added."]
 
 
 def test_where_a_decorator_decides_no_row_helps(admin: Client) -> None:
