@@ -103,6 +103,9 @@ class OriginAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, text, messages.ERROR)
             return False
         self._tell(request, messages.SUCCESS, ADDED, added)
+        if not added:
+            # The admin of the project can refuse to save a row.
+            self.message_user(request, _("Nothing was added."), messages.ERROR)
         return added > 0
 
     def _render_form(

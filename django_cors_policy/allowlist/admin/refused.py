@@ -148,6 +148,10 @@ class RefusedOriginAdmin(OriginAdmin):
     def allow(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> HttpResponse | None:
         """Show the page that allows these origins, or add them."""
         refused = list(queryset[: MOST_ORIGINS + 1])
+        if not refused:
+            text = _("The selected entries no longer exist. Nothing was added.")
+            self.message_user(request, text, messages.ERROR)
+            return None
         if len(refused) > MOST_ORIGINS:
             text = _("You selected more than %(limit)s origins. Allow them in smaller groups.")
             self.message_user(request, text % {"limit": MOST_ORIGINS}, messages.ERROR)

@@ -154,6 +154,19 @@ def test_only_what_the_page_has_shown_is_added(admin: Client) -> None:
     assert AllowedOrigin.objects.get().note == "new"
 
 
+@pytest.mark.parametrize("pressed", [{}, {"_preview": "x"}, {"_confirm": "x"}])
+def test_entries_that_are_all_gone(admin: Client, pressed: dict[str, str]) -> None:
+    rows = [refuse(), refuse("https://other.example")]
+    data = {"_shown": hidden_fields(allow(admin, *rows))["_shown"], **pressed} if pressed else {}
+    RefusedOrigin.objects.all().delete()
+    url = f"{LIST}?policy=default"
+    response = allow(admin, *rows, url=url, **data)
+    assert response.status_code == 302
+    assert response["Location"] == url
+    assert told(response) == ["The selected entries no longer exist. Nothing was added."]
+    assert allowed_rows() == []
+
+
 @pytest.mark.parametrize("sent", [{}, {"_shown": ""}, {"_shown": "forged"}])
 def test_without_the_page_nothing_is_added(admin: Client, sent: dict[str, str]) -> None:
     response = allow(admin, refuse(), _confirm="x", **sent)

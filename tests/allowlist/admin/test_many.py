@@ -269,6 +269,23 @@ def test_a_project_may_leave_a_row_out(operator: Client, monkeypatch: pytest.Mon
     assert [origin for origin, *_ in log()] == ["https://a.example"]
 
 
+def test_a_project_that_saves_no_row_has_its_pages_say_so(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ProjectAdmin, "save_model", lambda *args, **kwargs: None)
+    row = refuse()
+    page = f"{REFUSED}{row.pk}/allow/"
+    fields = hidden_fields(operator.get(page))
+    for response in (
+        add_many(operator),
+        confirm(operator, row),
+        operator.post(page, {**fields, "_confirm": "x"}),
+    ):
+        assert "Nothing was added." in text_of(response)
+        assert "1 origin would be added" in text_of(response)
+    assert log() == []
+
+
 def test_the_form_of_the_project_has_its_say(
     operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
