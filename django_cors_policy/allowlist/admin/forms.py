@@ -224,13 +224,18 @@ class AllowForm(_RowForm):
     def _post_clean(self) -> None:
         """Do nothing: there is no row yet, and the plan validates each one."""
 
+    @staticmethod
+    def proposed_values() -> dict[str, Any]:
+        """Return the values that a row has if the user does not choose, or may not."""
+        return {"allow_credentials": False, "expires_at": proposed_expiry(timezone.now())}
+
     def proposed_data(self) -> dict[str, Any]:
         """Return what a browser sends if the user changes nothing."""
         # A browser does not send a box that is not ticked.
         data = {"note": ""}
         if "expires_at" in self.fields:
             widget = self.fields["expires_at"].widget
-            context = widget.get_context("expires_at", proposed_expiry(timezone.now()), {})
+            context = widget.get_context("expires_at", self.proposed_values()["expires_at"], {})
             # The admin's widget has a part for the date and one for the time.
             for part in context["widget"].get("subwidgets", [context["widget"]]):
                 data[part["name"]] = part["value"]

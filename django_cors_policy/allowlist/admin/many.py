@@ -37,10 +37,16 @@ _Form = TypeVar("_Form", bound="forms.ModelForm[Any]")
 
 
 class RowForms:
-    """Fills in the form for one row: with an origin, and with the values for many rows."""
+    """Fills in the form for one row: with an origin, and with the values for many rows.
 
-    def __init__(self, model_admin: _RowAdmin, request: HttpRequest, many: forms.BaseForm) -> None:
+    ``unset``: the values of fields that the user may not set, instead of the model's defaults.
+    """
+
+    def __init__(
+        self, model_admin: _RowAdmin, request: HttpRequest, many: forms.BaseForm, **unset: Any
+    ) -> None:
         self._form_class = _row_form_class(model_admin, request)
+        self._unset = unset
         self._common: Mapping[str, Any] = {
             **{
                 name: field.initial
@@ -54,8 +60,11 @@ class RowForms:
     def line(self, number: int, text: str, origin: str, *, note: str = "", **values: Any) -> Line:
         """Return the line for a row with this ``origin``; ``values`` replace common values."""
         data = {**self._common, "origin": origin, "note": note or self._note, **values}
-        form = self._form_class(data)
+        # A field that the project disables takes its initial value.
+        form = self._form_class(data, initial=self._unset)
         row = form.instance
+        # Validation replaces the values of the form's fields, so these remain for the others.
+        vars(row).update(self._unset)
         # The plan looks up existing rows, for all lines in one query.
         vars(row)["validate_constraints"] = lambda exclude=None: None
         problems = list(_problems_of(form))

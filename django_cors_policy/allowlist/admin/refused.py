@@ -197,7 +197,7 @@ class RefusedOriginAdmin(OriginAdmin):
         is_valid = form.is_valid()
         # The preview needs valid options, also while the form shows an error.
         used = form if is_valid else form_class({**request.POST.dict(), **proposed})
-        row_forms = RowForms(row_admin, request, used)
+        row_forms = RowForms(row_admin, request, used, **AllowForm.proposed_values())
 
         def seen() -> list[Line]:
             lines = additions(propose(refused, row_forms))

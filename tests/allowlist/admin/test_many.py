@@ -164,12 +164,65 @@ def test_fields_that_are_read_only_are_absent_where_refused_origins_are_allowed(
     assert hidden_fields(preview).keys() & {*FORGED} == set()
     assert "_preview" not in preview.content.decode()
     text = text_of(preview)
-    assert "With cookies and logins, if the policy allows them. No expiry." in text
+    assert "Without cookies and logins. Until " in text
     assert "forged" not in text
-    confirm(operator, row, **FORGED)
+    confirm(operator, row, **{**FORGED, "allow_credentials": "on"})
     added = AllowedOrigin.objects.get()
-    assert (added.origin, added.allow_credentials) == (ORIGIN, True)
-    assert (added.expires_at, added.note) == (None, "")
+    assert (added.origin, added.note) == (ORIGIN, "")
+    assert_gives_little(added)
+
+
+def assert_gives_little(row: AllowedOrigin) -> None:
+    assert not row.allow_credentials
+    assert row.expires_at is not None
+    assert timedelta(days=29, hours=23) < row.expires_at - timezone.now() < timedelta(days=31)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("allow_credentials", "Without cookies and logins."), ("expires_at", "Until ")],
+)
+def test_one_read_only_field_has_what_the_page_proposes(
+    operator: Client, fix: Callable[..., None], name: str, said: str
+) -> None:
+    fix(name)
+    row = refuse()
+    page = allow(operator, row)
+    assert said in text_of(page)
+    confirm(operator, row, **page.context["adminform"].form.proposed_data())
+    assert_gives_little(AllowedOrigin.objects.get())
+
+
+def test_a_field_that_the_project_disables_has_what_the_page_proposes(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class DisablingForm(AllowedOriginForm):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            for name in ("allow_credentials", "expires_at"):
+                self.fields[name].disabled = True
+
+    monkeypatch.setattr(ProjectAdmin, "form", DisablingForm)
+    confirm(operator, refuse(), allow_credentials="on")
+    assert_gives_little(AllowedOrigin.objects.get())
+
+
+def test_the_form_of_the_project_may_give_more(
+    operator: Client, fix: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class GenerousForm(AllowedOriginForm):
+        def clean(self) -> None:
+            super().clean()
+            self.instance.allow_credentials, self.instance.expires_at = True, None
+
+    fix(*FIXED)
+    monkeypatch.setattr(ProjectAdmin, "form", GenerousForm)
+    row = refuse()
+    text = text_of(allow(operator, row))
+    assert "With cookies and logins, if the policy allows them. No expiry." in text
+    confirm(operator, row)
+    added = AllowedOrigin.objects.get()
+    assert (added.allow_credentials, added.expires_at) == (True, None)
 
 
 def test_who_may_not_choose_the_policy_allows_for_the_default_one(
