@@ -234,8 +234,10 @@ class AllowForm(_RowForm):
         # A browser does not send a box that is not ticked.
         data = {"note": ""}
         if "expires_at" in self.fields:
-            widget = self.fields["expires_at"].widget
-            context = widget.get_context("expires_at", self.proposed_values()["expires_at"], {})
+            field = self.fields["expires_at"]
+            # This converts to the current time zone, unless the field has a widget that does.
+            value = field.prepare_value(self.proposed_values()["expires_at"])
+            context = field.widget.get_context("expires_at", value, {})
             # The admin's widget has a part for the date and one for the time.
             for part in context["widget"].get("subwidgets", [context["widget"]]):
                 data[part["name"]] = part["value"]

@@ -387,7 +387,10 @@ def test_an_expiry_in_a_single_field(admin: Client, monkeypatch: pytest.MonkeyPa
     fields = {DateTimeField: {"form_class": forms.DateTimeField, "widget": forms.DateTimeInput}}
     row_admin = django_admin.site.get_model_admin(AllowedOrigin)
     monkeypatch.setattr(row_admin, "formfield_overrides", fields)
-    page = allow(admin, row := refuse())
-    [value] = re.findall(r'name="expires_at" value="([^"]+)"', page.content.decode())
-    confirm(admin, row, expires_at=value)
-    assert AllowedOrigin.objects.get().expires_at is not None
+    # Hours away from UTC, and without daylight saving time: no time of day is ambiguous.
+    with timezone.override("Asia/Tokyo"):
+        page = allow(admin, row := refuse())
+        [value] = re.findall(r'name="expires_at" value="([^"]+)"', page.content.decode())
+        confirm(admin, row, expires_at=value)
+    left = AllowedOrigin.objects.get().expires_at - timezone.now()
+    assert datetime.timedelta(days=29, hours=23) < left <= datetime.timedelta(days=30)
