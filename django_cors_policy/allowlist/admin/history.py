@@ -95,14 +95,14 @@ class RowHistory(OriginAdmin):
         message = super().construct_change_message(request, form, formsets, add)
         row = form.instance
         before = copy.copy(row)
-        for name in form.changed_data:
-            if name in FIELDS:
-                field: Any = self.opts.get_field(name)
-                setattr(before, name, field.get_prep_value(form.initial.get(name)))
+        # A form of the project can have more fields.
+        for name in set(form.changed_data).intersection(FIELDS):
+            field: Any = self.opts.get_field(name)
+            setattr(before, name, field.get_prep_value(form.initial.get(name)))
         values = message_of(values_of(before), values_of(row))
-        for part in message:
-            if values and "name" not in part.get("changed", {"name": ""}):
-                part["changed"] |= {BEFORE: values[BEFORE], AFTER: values[AFTER]}
+        if values and not add:
+            # Of the parts of a message, the first is about the row itself.
+            message[0]["changed"] |= {BEFORE: values[BEFORE], AFTER: values[AFTER]}
         return message
 
     def response_change(self, request: HttpRequest, obj: AllowedOrigin) -> HttpResponse:

@@ -278,6 +278,7 @@ def test_a_change_of_another_row_is_ignored(admin: Client) -> None:
         '[{"changed": {"fields": [], "before": {"note": 5}, "after": {"note": "b"}}}]',
         '[{"changed": {"fields": [], "before": {"origin": null}, "after": {"origin": "b"}}}]',
         '[{"changed": {"fields": [], "before": {"is_enabled": "no"}, "after": {}}}]',
+        '[{"changed": {"before": {"expires_at": "x"}, "after": {}, "fields": []}}]',
     ],
 )
 def test_other_entries_of_the_log(admin: Client, message: str) -> None:
