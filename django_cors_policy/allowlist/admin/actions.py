@@ -8,11 +8,11 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import flatten_fieldsets
-from django.db import models, transaction
+from django.db import models
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy, ngettext_lazy
 
-from ..models import AllowedOrigin
+from ..models import AllowedOrigin, one_change
 from ..states import State, status_of
 from .base import database
 from .history import RowHistory
@@ -106,7 +106,7 @@ class RowActions(RowHistory):
         permissions=["extend"], description=gettext_lazy("Extend selected origins by 30 days")
     )
     def extend(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
-        with transaction.atomic(using=database()):
+        with one_change(database()):  # locks the token before the rows
             rows = self._lock(request, queryset, "expires_at")
             expired = [row for row in rows if status_of(row).state == State.EXPIRED]
             before = [values_of(row) for row in rows]
@@ -123,7 +123,7 @@ class RowActions(RowHistory):
         self, request: HttpRequest, queryset: models.QuerySet[Any], *, to: bool
     ) -> tuple[list[AllowedOrigin], int]:
         """Return the changed rows, and how many rows already had this value."""
-        with transaction.atomic(using=database()):
+        with one_change(database()):  # locks the token before the rows
             rows = self._lock(request, queryset, "is_enabled")
             before = [values_of(row) for row in rows]
             for row in rows:
